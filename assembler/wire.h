@@ -1,0 +1,51 @@
+/* How a row looks on the wire: which JSON key speaks of which column, declared once per kind of row (assembler/wire_*.def)
+ * and used both ways: the assembler writes rows with it, ingest reads JSON objects with it.
+ *
+ * A column that is SQL NULL is absent on the wire. Whatever a column cannot say stands in the row's wire_detail, a JSON
+ * object (SQL NULL when there is nothing to say, as in nearly every row):
+ *     {"set": {"key": value, ...}, "unset": ["key", ...]}
+ * "set" overrides or adds members (an explicit null, a key that nof0 does not know, a value of unusual type), "unset"
+ * removes a member that would follow from other columns (a position's symbol). */
+#ifndef NOF0_ASSEMBLER_WIRE_H
+#define NOF0_ASSEMBLER_WIRE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+enum wire_kind {
+    WIRE_TEXT,    /* struct slice: a string */
+    WIRE_F64,     /* struct col_f64: a number */
+    WIRE_I64,     /* struct col_i64: an integer within +-2^53 */
+    WIRE_I32,     /* struct col_i64: an integer that fits 32 bits */
+    WIRE_BOOL,    /* struct col_bool */
+    WIRE_JSON,    /* struct slice of JSON text: any value, null included */
+};
+
+struct wire_field {
+    const char *key;
+    enum wire_kind kind;
+    size_t offset; /* of the column in the row struct */
+    bool required; /* an object without it (or with null) is a bad row */
+};
+
+struct wire_shape {
+    const char *noun; /* "trade": for messages */
+    const struct wire_field *fields;
+    size_t field_count;
+    size_t detail_offset; /* of wire_detail in the row struct */
+};
+
+extern const struct wire_shape wire_account_total; /* account_equity_snapshots_row */
+extern const struct wire_shape wire_position;      /* positions_row */
+extern const struct wire_shape wire_trade;         /* trades_row */
+extern const struct wire_shape wire_price;         /* price_latest_row */
+extern const struct wire_shape wire_inception;     /* since_inception_values_row */
+extern const struct wire_shape wire_leader;        /* leaderboard_entries_row */
+extern const struct wire_shape wire_message;       /* conversation_messages_row */
+extern const struct wire_shape wire_cycle;         /* decision_cycles_row (cot_trace needs a look by hand) */
+
+/* Appends the row as a JSON object. False (ERR_INTERNAL) when its wire_detail is not what the comment above says. */
+bool wire_put_object(struct buf *out, const struct wire_shape *shape, const void *row, struct err *err);
+
+#endif

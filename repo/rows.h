@@ -1,0 +1,70 @@
+/* The row struct of every table: struct trades_row, struct positions_row, ... made from repo/*.def. What a row's slices
+ * point to belongs to whoever made the row (an answer, an arena). */
+#ifndef NOF0_REPO_ROWS_H
+#define NOF0_REPO_ROWS_H
+
+#include "repo/columns.h"
+
+#define COL(name, kind, nullness, role) COL_CTYPE_##kind name;
+
+struct models_row {
+#include "repo/models.def"
+};
+struct symbols_row {
+#include "repo/symbols.def"
+};
+struct price_ticks_row {
+#include "repo/price_ticks.def"
+};
+struct price_latest_row {
+#include "repo/price_latest.def"
+};
+struct accounts_row {
+#include "repo/accounts.def"
+};
+struct account_equity_snapshots_row {
+#include "repo/account_equity_snapshots.def"
+};
+struct positions_row {
+#include "repo/positions.def"
+};
+struct position_feed_models_row {
+#include "repo/position_feed_models.def"
+};
+struct trades_row {
+#include "repo/trades.def"
+};
+struct model_analytics_row {
+#include "repo/model_analytics.def"
+};
+struct conversations_row {
+#include "repo/conversations.def"
+};
+struct conversation_messages_row {
+#include "repo/conversation_messages.def"
+};
+struct decision_cycles_row {
+#include "repo/decision_cycles.def"
+};
+struct trader_state_row {
+#include "repo/trader_state.def"
+};
+struct market_assets_row {
+#include "repo/market_assets.def"
+};
+struct market_asset_ctx_row {
+#include "repo/market_asset_ctx.def"
+};
+struct since_inception_values_row {
+#include "repo/since_inception_values.def"
+};
+struct leaderboard_entries_row {
+#include "repo/leaderboard_entries.def"
+};
+struct feed_documents_row {
+#include "repo/feed_documents.def"
+};
+
+#undef COL
+
+#endif
