@@ -1,5 +1,5 @@
-/* How a row looks on the wire: which JSON key speaks of which column, declared once per kind of row (assembler/wire_*.def)
- * and used both ways: the assembler writes rows with it, ingest reads JSON objects with it.
+/* How a row looks on the wire: which JSON key speaks of which column, declared once per kind of row
+ * (assembler/wire_*.def) and used both ways: the assembler writes rows with it, ingest reads JSON objects with it.
  *
  * A column that is SQL NULL is absent on the wire. Whatever a column cannot say stands in the row's wire_detail, a JSON
  * object (SQL NULL when there is nothing to say, as in nearly every row):
@@ -14,12 +14,12 @@
 #include "base/slice.h"
 
 enum wire_kind {
-    WIRE_TEXT,    /* struct slice: a string */
-    WIRE_F64,     /* struct col_f64: a number */
-    WIRE_I64,     /* struct col_i64: an integer within +-2^53 */
-    WIRE_I32,     /* struct col_i64: an integer that fits 32 bits */
-    WIRE_BOOL,    /* struct col_bool */
-    WIRE_JSON,    /* struct slice of JSON text: any value, null included */
+    WIRE_TEXT, /* struct slice: a string */
+    WIRE_F64,  /* struct col_f64: a number */
+    WIRE_I64,  /* struct col_i64: an integer within +-2^53 */
+    WIRE_I32,  /* struct col_i64: an integer that fits 32 bits */
+    WIRE_BOOL, /* struct col_bool */
+    WIRE_JSON, /* struct slice of JSON text: any value, null included */
 };
 
 struct wire_field {

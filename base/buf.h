@@ -12,7 +12,10 @@ struct buf {
     size_t cap;
 };
 
-#define BUF_INIT {NULL, 0, 0}
+#define BUF_INIT                                                                                                       \
+    {                                                                                                                  \
+        NULL, 0, 0                                                                                                     \
+    }
 
 /* Makes room for at least `more` further bytes and returns where they begin. Does not change len. */
 char *buf_reserve(struct buf *buf, size_t more);

@@ -1,6 +1,7 @@
 /* Errors are values: a code that callers branch on and a text that people read. A function that can fail takes
  * `struct err *err` last, returns false (or NULL), and has then filled *err. On the way up a caller may put its own
- * context in front with err_wrap. Nothing is logged until the edge (a request, a command, a thread's loop) is reached. */
+ * context in front with err_wrap. Nothing is logged until the edge (a request, a command, a thread's loop) is reached.
+ */
 #ifndef NOF0_BASE_ERR_H
 #define NOF0_BASE_ERR_H
 
@@ -23,7 +24,10 @@ struct err {
     char text[500];
 };
 
-#define ERR_INIT {ERR_NONE, ""}
+#define ERR_INIT                                                                                                       \
+    {                                                                                                                  \
+        ERR_NONE, ""                                                                                                   \
+    }
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 /* Fills *err (which may be NULL) and returns false, so that `return err_set(err, ...)` reads well. */

@@ -33,9 +33,9 @@ bool json_check(struct slice text, json_fault_fn *on_fault, void *arg);
 cJSON *json_parse(struct slice text, struct err *err);
 
 /* Walks a text that json_check found good, without building the whole tree, so that a file of any size takes the memory
- * of one element. The top must be an object. For each member whose key is `array_key` and whose value is an array, calls
- * on_element for each element in order; for each other member calls on_member. Either may return false to stop, and
- * json_walk is then false. Slices point into text. If the top is no object, returns false without a call. */
+ * of one element. The top must be an object. For each member whose key is `array_key` and whose value is an array,
+ * calls on_element for each element in order; for each other member calls on_member. Either may return false to stop,
+ * and json_walk is then false. Slices point into text. If the top is no object, returns false without a call. */
 struct json_walk {
     struct slice array_key;
     bool (*on_element)(void *arg, size_t index, struct slice element);

@@ -1,4 +1,4 @@
-/* What a column is in C. Tables are declared in repo/*.def, one line a column:
+/* What a column is in C. Tables are declared in the .def files of repo/, one line a column:
  *
  *     COL(name, KIND, NULLNESS, ROLE)
  *
@@ -9,7 +9,8 @@
  *           AUTO   filled by the database (bigserial id, created_at); read, never written
  *           TOUCH  updated_at: the default on insert, now() on update
  *
- * From a .def follow the row struct (below), the decoder, the column lists, the upsert and the COPY form (repo/table.h). */
+ * From a .def follow the row struct (below), the decoder, the column lists, the upsert and the COPY form
+ * (repo/table.h). */
 #ifndef NOF0_REPO_COLUMNS_H
 #define NOF0_REPO_COLUMNS_H
 

@@ -1,5 +1,5 @@
-/* What a client asks of an endpoint, after its parameters were checked. Shared by the Postgres and the legacy side, so that
- * both answer the same question. */
+/* What a client asks of an endpoint, after its parameters were checked. Shared by the Postgres and the legacy side, so
+ * that both answer the same question. */
 #ifndef NOF0_REPO_READ_QUERY_H
 #define NOF0_REPO_READ_QUERY_H
 
@@ -37,8 +37,8 @@ struct read_query {
     bool has_min_marker;
     int64_t min_marker;
 
-    /* READ_POSITIONS: at most so many models. READ_TRADES: see below. READ_CONVERSATIONS: at most so many, from the first.
-     * READ_NO_LIMIT where the client gave none (positions: 1000). */
+    /* READ_POSITIONS: at most so many models. READ_TRADES: see below. READ_CONVERSATIONS: at most so many, from the
+     * first. READ_NO_LIMIT where the client gave none (positions: 1000). */
     int64_t limit;
 
     /* READ_TRADES, READ_CONVERSATIONS: only this model's; p == NULL for all. READ_ANALYTICS_ONE: the model. */
@@ -46,9 +46,10 @@ struct read_query {
 
     /* READ_TRADES. Without limit, before and after: the feed as it stands (grouped by model, newest exit first), or one
      * model's group of it. With any of the three: a page of all stored closed trades, newest exit first, ties by id
-     * descending (bytewise); `limit` rows (default TRADES_PAGE_DEFAULT) that are strictly older than `before` and strictly
-     * newer than `after`. Given `after` alone, the rows nearest to it, so that paging forward leaves no gap. A time cursor
-     * compares exit times; an id cursor compares (exit time, id), and an id that no trade has gives no rows. */
+     * descending (bytewise); `limit` rows (default TRADES_PAGE_DEFAULT) that are strictly older than `before` and
+     * strictly newer than `after`. Given `after` alone, the rows nearest to it, so that paging forward leaves no gap. A
+     * time cursor compares exit times; an id cursor compares (exit time, id), and an id that no trade has gives no
+     * rows. */
     struct trade_cursor before;
     struct trade_cursor after;
 };

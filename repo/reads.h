@@ -6,11 +6,11 @@
 #include "repo/read_query.h"
 #include "repo/rows.h"
 
-/* The rows that answer one query; which arrays are filled depends on the kind. All read in one snapshot of the database.
- * An array without rows may be NULL. */
+/* The rows that answer one query; which arrays are filled depends on the kind. All read in one snapshot of the
+ * database. An array without rows may be NULL. */
 struct repo_answer {
     enum read_kind kind;
-    const struct feed_documents_row *document;        /* what the feed's file said beside its rows; NULL when none came */
+    const struct feed_documents_row *document; /* what the feed's file said beside its rows; NULL when none came */
     const struct account_equity_snapshots_row *equity; /* ACCOUNT_TOTALS, in feed order */
     size_t equity_count;
     const struct position_feed_models_row *position_models; /* POSITIONS, in feed order */
@@ -23,20 +23,22 @@ struct repo_answer {
     size_t price_count;
     const struct since_inception_values_row *inceptions; /* SINCE_INCEPTION, in feed order */
     size_t inception_count;
-    const struct leaderboard_entries_row *leaders; /* LEADERBOARD, in feed order; from v_leaderboard when none is stored */
+    const struct leaderboard_entries_row
+        *leaders; /* LEADERBOARD, in feed order; from v_leaderboard when none is stored */
     size_t leader_count;
-    const struct model_analytics_row *analytics; /* ANALYTICS_ALL in feed order (bulk_payload where it differs is already in
-                                                    payload); ANALYTICS_ONE: none or one */
+    const struct model_analytics_row *analytics; /* ANALYTICS_ALL in feed order (bulk_payload where it differs is
+                                                    already in payload); ANALYTICS_ONE: none or one */
     size_t analytics_count;
     const struct conversations_row *conversations; /* CONVERSATIONS in feed order; merged with cycles by feed_ordinal */
     size_t conversation_count;
-    const struct conversation_messages_row *messages; /* of those conversations, by conversation in the same order, seq */
+    const struct conversation_messages_row
+        *messages; /* of those conversations, by conversation in the same order, seq */
     size_t message_count;
     const struct decision_cycles_row *cycles; /* CONVERSATIONS in cycle shape, in feed order */
     size_t cycle_count;
 
-    size_t bytes;                                  /* about how much memory the rows take */
-    void (*release)(struct repo_answer *answer);   /* frees the answer and all its rows, on any thread */
+    size_t bytes;                                /* about how much memory the rows take */
+    void (*release)(struct repo_answer *answer); /* frees the answer and all its rows, on any thread */
 };
 
 /* Called exactly once, on the loop that asked, never from inside the asking call. On success `answer` belongs to the

@@ -1,10 +1,11 @@
-/* The row struct of every table: struct trades_row, struct positions_row, ... made from repo/*.def. What a row's slices
- * point to belongs to whoever made the row (an answer, an arena). */
+/* The row struct of every table: struct trades_row, struct positions_row, ... made from the .def files of repo/. What a
+ * row's slices point to belongs to whoever made the row (an answer, an arena). */
 #ifndef NOF0_REPO_ROWS_H
 #define NOF0_REPO_ROWS_H
 
 #include "repo/columns.h"
 
+/* clang-format off: the order of includes is the content here */
 #define COL(name, kind, nullness, role) COL_CTYPE_##kind name;
 
 struct models_row {
@@ -66,5 +67,6 @@ struct feed_documents_row {
 };
 
 #undef COL
+/* clang-format on */
 
 #endif

@@ -1,4 +1,5 @@
-/* What follows from a table's .def: a description that one decoder, one upsert builder and one COPY encoder work from. */
+/* What follows from a table's .def: a description that one decoder, one upsert builder and one COPY encoder work from.
+ */
 #ifndef NOF0_REPO_TABLE_H
 #define NOF0_REPO_TABLE_H
 
@@ -42,8 +43,8 @@ void table_put_columns(struct buf *out, const struct table *table, const char *p
 /* The same without AUTO and TOUCH columns: what an insert or a COPY names. */
 void table_put_written_columns(struct buf *out, const struct table *table);
 
-/* " ON CONFLICT (keys) DO UPDATE SET data = EXCLUDED.data, ..., updated_at = now()". Rows that would not change are left
- * alone (WHERE ... IS DISTINCT FROM ...), so that importing twice writes nothing. */
+/* " ON CONFLICT (keys) DO UPDATE SET data = EXCLUDED.data, ..., updated_at = now()". Rows that would not change are
+ * left alone (WHERE ... IS DISTINCT FROM ...), so that importing twice writes nothing. */
 void table_put_on_conflict(struct buf *out, const struct table *table);
 
 /* "INSERT INTO name (...) VALUES ($1, ...) ON CONFLICT ...". */

@@ -1,10 +1,10 @@
 /* HTTP/1.1 as the rest of the server sees it: requests come in whole, replies go out whole; parsing, limits, timeouts,
- * keep-alive, pipelining, partial writes and slow peers are behind this header. One http_server per worker loop; everything
- * here happens on that loop. Protocol: RFC 9110, RFC 9112.
+ * keep-alive, pipelining, partial writes and slow peers are behind this header. One http_server per worker loop;
+ * everything here happens on that loop. Protocol: RFC 9110, RFC 9112.
  *
- * What the layer answers by itself, as JSON errors {"error":{"code","message"}}: 400 malformed, 408 too slow to finish a
- * request it began, 413 body, 414 URI, 431 headers over the limit, 501 unknown transfer coding, 505 version, 503 when more
- * connections than allowed are open. */
+ * What the layer answers by itself, as JSON errors {"error":{"code","message"}}: 400 malformed, 408 too slow to finish
+ * a request it began, 413 body, 414 URI, 431 headers over the limit, 501 unknown transfer coding, 505 version, 503 when
+ * more connections than allowed are open. */
 #ifndef NOF0_SERVER_HTTP_H
 #define NOF0_SERVER_HTTP_H
 
@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 struct http_limits {
-    size_t max_uri;           /* bytes of the request target; longer: 414 */
-    size_t max_headers;       /* bytes of all header lines; longer: 431 */
-    size_t max_body;          /* bytes; longer: 413 */
-    unsigned max_connections; /* of this server; more: 503 and close */
+    size_t max_uri;            /* bytes of the request target; longer: 414 */
+    size_t max_headers;        /* bytes of all header lines; longer: 431 */
+    size_t max_body;           /* bytes; longer: 413 */
+    unsigned max_connections;  /* of this server; more: 503 and close */
     int64_t header_timeout_ms; /* from a request's first byte to the end of its headers and body */
     int64_t idle_timeout_ms;   /* between requests of a kept connection */
     int64_t write_timeout_ms;  /* without any progress while a reply waits to be read */
@@ -34,29 +34,32 @@ struct http_request;
  * stays valid even if the client goes away (the reply then goes nowhere). */
 typedef void http_handler(void *arg, struct http_request *request);
 
-struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits, http_handler *handler, void *arg);
+struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits, http_handler *handler,
+                                    void *arg);
 
 /* Takes a listening socket (non-blocking, made by http_listen) and starts to accept. */
 bool http_server_accept(struct http_server *server, int listen_fd, struct err *err) MUST_CHECK;
 
-/* Closes the listener, lets requests in flight finish, closes idle connections at once, answers the last request of each
- * other with "Connection: close", and calls done(arg) when no connection is left. */
+/* Closes the listener, lets requests in flight finish, closes idle connections at once, answers the last request of
+ * each other with "Connection: close", and calls done(arg) when no connection is left. */
 void http_server_drain(struct http_server *server, void (*done)(void *arg), void *arg);
 
-/* Closes whatever is still open and frees everything. Requests that were not replied to must not be touched afterwards. */
+/* Closes whatever is still open and frees everything. Requests that were not replied to must not be touched afterwards.
+ */
 void http_server_free(struct http_server *server);
 
-/* A non-blocking TCP listener with SO_REUSEPORT (so that each worker has its own), SO_REUSEADDR and TCP_NODELAY. `host` is an
- * address, not a name. Port 0 takes a free one. Returns the descriptor or -1. *port receives the port in use. */
+/* A non-blocking TCP listener with SO_REUSEPORT (so that each worker has its own), SO_REUSEADDR and TCP_NODELAY. `host`
+ * is an address, not a name. Port 0 takes a free one. Returns the descriptor or -1. *port receives the port in use. */
 int http_listen(const char *host, unsigned port, unsigned *actual_port, struct err *err);
 
 /* The request. Slices live until the reply is sent. */
 enum http_method http_request_method(const struct http_request *request);
 struct slice http_request_method_name(const struct http_request *request);
-struct slice http_request_path(const struct http_request *request);  /* percent-encoded, as it came, without the query */
+struct slice http_request_path(const struct http_request *request); /* percent-encoded, as it came, without the query */
 struct slice http_request_query(const struct http_request *request); /* behind "?", without it */
 struct slice http_request_body(const struct http_request *request);
-/* A header's value without the white space around it (name in any case), or p == NULL. Repeated headers: joined by ", ". */
+/* A header's value without the white space around it (name in any case), or p == NULL. Repeated headers: joined by ",
+ * ". */
 struct slice http_request_header(const struct http_request *request, const char *name);
 struct arena *http_request_arena(struct http_request *request);
 /* The client's X-Request-Id when it is 1 to 64 of [A-Za-z0-9._-], else one made here. NUL-terminated. */
@@ -71,7 +74,8 @@ void http_reply_status(struct http_request *request, unsigned status);
 void http_reply_header(struct http_request *request, const char *name, struct slice value);
 /* Bytes copied into the request's arena. */
 void http_reply_copy(struct http_request *request, struct slice bytes);
-/* Bytes that stay where they are until release(arg) is called, once, when they are written or the connection is gone. */
+/* Bytes that stay where they are until release(arg) is called, once, when they are written or the connection is gone.
+ */
 void http_reply_shared(struct http_request *request, struct slice bytes, void (*release)(void *arg), void *arg);
 /* Ends the request; do not touch it afterwards. */
 void http_reply_send(struct http_request *request);
