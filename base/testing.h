@@ -1,0 +1,14 @@
+/* cmocka together with the headers that it needs first, in the order that it needs. */
+#ifndef NOF0_BASE_TESTING_H
+#define NOF0_BASE_TESTING_H
+
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+/* clang-format on */
+
+#endif
