@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct err *err, enum err_code code, const char *format, va_list arguments)
+static __attribute__((format(printf, 3, 0))) void fill(struct err *err, enum err_code code, const char *format,
+                                                       va_list arguments)
 {
     err->code = code;
     (void)vsnprintf(err->text, sizeof err->text, format, arguments);
