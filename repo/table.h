@@ -43,11 +43,25 @@ void table_put_columns(struct buf *out, const struct table *table, const char *p
 /* The same without AUTO and TOUCH columns: what an insert or a COPY names. */
 void table_put_written_columns(struct buf *out, const struct table *table);
 
-/* " ON CONFLICT (keys) DO UPDATE SET data = EXCLUDED.data, ..., updated_at = now()". Rows that would not change are
- * left alone (WHERE ... IS DISTINCT FROM ...), so that importing twice writes nothing. */
+/* " ON CONFLICT (keys) DO UPDATE SET data = EXCLUDED.data, ..., updated_at = now() WHERE the row differs", so that
+ * importing twice writes nothing. Nothing at all for a table without KEY columns. */
 void table_put_on_conflict(struct buf *out, const struct table *table);
 
 /* "INSERT INTO name (...) VALUES ($1, ...) ON CONFLICT ...". */
 void table_put_upsert(struct buf *out, const struct table *table);
+
+/* The pieces that those are made of. */
+
+/* KEY or DATA: the columns that a writer gives. */
+bool column_is_written(const struct column *column);
+
+/* "a, b, ..." of one role with `prefix` in front of each; returns how many. */
+size_t table_put_role_columns(struct buf *out, const struct table *table, enum col_role role, const char *prefix);
+
+/* A condition that is true when any DATA column differs bit for bit; left and right are prefixes ("t."). */
+void table_put_differs(struct buf *out, const struct table *table, const char *left, const char *right);
+
+/* "data = EXCLUDED.data, ..., updated_at = now()" with `source` ("EXCLUDED.") in front of the values. */
+void table_put_set(struct buf *out, const struct table *table, const char *source);
 
 #endif
