@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json_write.h"
 #include "base/slice.h"
 
 enum wire_kind {
@@ -24,28 +25,55 @@ enum wire_kind {
 
 struct wire_field {
     const char *key;
+    struct slice lead; /* the key as it goes out: in quotes, a colon behind it */
     enum wire_kind kind;
     size_t offset; /* of the column in the row struct */
     bool required; /* an object without it (or with null) is a bad row */
 };
 
+/* A key may stand in two fields one behind the other, of which at most one column is set: the second, of kind
+ * WIRE_JSON, takes the values that the first cannot. */
 struct wire_shape {
     const char *noun; /* "trade": for messages */
     const struct wire_field *fields;
     size_t field_count;
     size_t detail_offset; /* of wire_detail in the row struct */
+    bool lenient;         /* a value of another type in an optional field goes to wire_detail and is no bad row */
 };
 
-extern const struct wire_shape wire_account_total; /* account_equity_snapshots_row */
-extern const struct wire_shape wire_position;      /* positions_row */
-extern const struct wire_shape wire_trade;         /* trades_row */
-extern const struct wire_shape wire_price;         /* price_latest_row */
-extern const struct wire_shape wire_inception;     /* since_inception_values_row */
-extern const struct wire_shape wire_leader;        /* leaderboard_entries_row */
-extern const struct wire_shape wire_message;       /* conversation_messages_row */
-extern const struct wire_shape wire_cycle;         /* decision_cycles_row (cot_trace needs a look by hand) */
+extern const struct wire_shape wire_account_total;  /* account_equity_snapshots_row */
+extern const struct wire_shape wire_position;       /* positions_row */
+extern const struct wire_shape wire_position_model; /* position_feed_models_row; "positions" goes beside it */
+extern const struct wire_shape wire_trade;          /* trades_row */
+extern const struct wire_shape wire_price;          /* price_latest_row */
+extern const struct wire_shape wire_inception;      /* since_inception_values_row */
+extern const struct wire_shape wire_leader;         /* leaderboard_entries_row */
+extern const struct wire_shape wire_conversation;   /* conversations_row; "messages" goes beside it */
+extern const struct wire_shape wire_message;        /* conversation_messages_row */
+extern const struct wire_shape wire_cycle;          /* decision_cycles_row */
 
-/* Appends the row as a JSON object. False (ERR_INTERNAL) when its wire_detail is not what the comment above says. */
+/* A parsed wire_detail. Empty (all NULL) when the column was SQL NULL. */
+struct wire_detail {
+    struct cJSON *root; /* owned */
+    const struct cJSON *set;
+    const struct cJSON *unset;
+};
+
+/* Parses a wire_detail; text.p == NULL gives an empty one. False (ERR_INTERNAL) when it is not what the comment above
+ * says; *detail is then empty. Close with wire_detail_close. */
+bool wire_detail_open(struct wire_detail *detail, struct slice text, struct err *err);
+void wire_detail_close(struct wire_detail *detail);
+/* True when the detail sets or unsets the key, so that the columns have no say in it. */
+bool wire_detail_decides(const struct wire_detail *detail, const char *key);
+/* Writes the members of "set", but not those whose key is one of `except` (a NULL-ended list, or NULL). */
+void wire_detail_put_set(struct json_writer *w, const struct wire_detail *detail, const char *const *except);
+
+/* Appends the row as a JSON object. False (ERR_INTERNAL, naming the row) when its wire_detail is not what the comment
+ * above says or a number in it is not finite; out may then have grown. */
 bool wire_put_object(struct buf *out, const struct wire_shape *shape, const void *row, struct err *err);
+
+/* The same, but only the members, into an object that the caller began and ends; `detail` is the row's. */
+bool wire_put_members(struct json_writer *w, const struct wire_shape *shape, const void *row,
+                      const struct wire_detail *detail, struct err *err);
 
 #endif
