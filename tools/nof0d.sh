@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# The server process behind ./run: start, wait for /readyz, say where it is. Uses ./run's host, port, workers, data, var,
+# legacy. Needs common.sh and process.sh.
+
+CONFIG=$ROOT/etc/nof0.yaml
+
+# The address at which a client on this machine reaches it.
+client_host() {
+    case $host in
+    0.0.0.0) printf '127.0.0.1\n' ;;
+    :: | '[::]') printf '::1\n' ;;
+    *) printf '%s\n' "$host" ;;
+    esac
+}
+
+# A connect is the honest question: nof0d listens with SO_REUSEPORT, so a second one would bind and share the port.
+port_answers() { (exec 3<>"/dev/tcp/$(client_host)/$port") 2>/dev/null; }
+
+# http_status PATH: the status code of a GET, 000 when there was no answer within 2 seconds.
+http_status() {
+    local line=''
+    if exec 3<>"/dev/tcp/$(client_host)/$port"; then
+        printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" >&3 || true
+        read -r -t 2 line <&3 || true
+        exec 3>&-
+    fi 2>/dev/null
+    [[ $line =~ ^HTTP/1\.[01]\ ([0-9]{3}) ]] && printf '%s\n' "${BASH_REMATCH[1]}" || printf '000\n'
+}
+
+nof0d_start() {
+    local read=repo
+    [[ $legacy == no ]] || read=legacy
+    export NOF0_PORT=$port NOF0_HOST=$host NOF0_LEGACY_DIR=$data NOF0_READ=$read
+    [[ -z $workers ]] || export NOF0_WORKERS=$workers
+    setsid "$NOF0D" --config "$CONFIG" </dev/null >>"$var/log/nof0d.log" 2>&1 9>&- &
+    nof0d_pid=$!
+    process_record "$var/run/nof0d" "$nof0d_pid" || true
+    started+=(nof0d)
+    printf 'http://%s:%s/api\n' "$(client_host)" "$port" >"$var/run/url"
+}
+
+nof0d_wait() {
+    local deadline=$((SECONDS + 60)) status=000
+    while ((SECONDS < deadline)); do
+        kill -0 "$nof0d_pid" 2>/dev/null || fail_with <(tail -n 5 "$var/log/nof0d.log") "nof0d did not start"
+        status=$(http_status /readyz)
+        [[ $status != 200 ]] || return 0
+        sleep 0.1
+    done
+    fail_with <(tail -n 5 "$var/log/nof0d.log") "nof0d did not become ready in 60 s (/readyz says $status)"
+}
+
+nof0d_print_urls() {
+    local url
+    url=$(cat "$var/run/url")
+    say "nof0 serves $data"
+    say "  $url/account-totals"
+    say "  $url/trades"
+    say "  $url/leaderboard  (docs/api.md lists the others)"
+    say "  ${url%/api}/readyz"
+}
