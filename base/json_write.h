@@ -11,7 +11,9 @@ struct cJSON;
 
 /* Single values, without any comma handling. */
 void json_put_string(struct buf *out, struct slice text);
-void json_put_double(struct buf *out, double value); /* finite */
+/* `value` must be finite. Shortest exact form; beyond +-2^53 always with an exponent ("1e+20"), since json_check takes
+ * no plain integer of that size. */
+void json_put_double(struct buf *out, double value);
 void json_put_i64(struct buf *out, int64_t value);
 void json_put_bool(struct buf *out, bool value);
 void json_put_null(struct buf *out);
