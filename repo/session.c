@@ -1,0 +1,202 @@
+#include "repo/session.h"
+
+#include "base/mem.h"
+#include "repo/decode.h"
+#include "repo/pg_error.h"
+
+#include <stdlib.h>
+
+struct session {
+    PGconn *connection;
+};
+
+#define CONNECT_TIMEOUT_S "10"
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+static bool check_dsn(const char *dsn, struct err *err)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(dsn, &message);
+    /* libpq's message quotes the DSN, with the password in it. */
+    PQfreemem(message);
+    if (!options)
+        return err_set(err, ERR_INVALID, "the Postgres DSN is neither a postgresql:// URI nor keyword=value pairs");
+    PQconninfoFree(options);
+    return true;
+}
+
+struct session *session_open(const char *dsn, struct err *err)
+{
+    if (!check_dsn(dsn, err))
+        return NULL;
+    /* dbname is taken apart as the DSN; what stands behind it wins over it. */
+    static const char *const keywords[] = {"connect_timeout", "fallback_application_name", "dbname", "client_encoding",
+                                           NULL};
+    const char *const values[] = {CONNECT_TIMEOUT_S, "nof0ctl", dsn, "UTF8", NULL};
+    struct session *session = mem_zalloc(sizeof *session);
+    session->connection = PQconnectdbParams(keywords, values, 1);
+    if (PQstatus(session->connection) != CONNECTION_OK) {
+        pg_error_from_connection(err, session->connection);
+        goto failed;
+    }
+    PQsetNoticeReceiver(session->connection, ignore_notice, NULL);
+    if (!session_exec(session, "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", err))
+        goto failed;
+    return session;
+failed:
+    session_close(session);
+    return NULL;
+}
+
+void session_close(struct session *session)
+{
+    if (!session)
+        return;
+    PQfinish(session->connection);
+    free(session);
+}
+
+PGconn *session_connection(struct session *session)
+{
+    return session->connection;
+}
+
+static bool is_good(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+bool session_exec(struct session *session, const char *sql, struct err *err)
+{
+    PGresult *result = PQexec(session->connection, sql);
+    bool good = is_good(result) || pg_error_from_result(err, result, session->connection);
+    PQclear(result);
+    return good;
+}
+
+PGresult *session_query(struct session *session, const char *sql, const struct params *params, struct err *err)
+{
+    static const struct params none;
+    if (!params)
+        params = &none;
+    PGresult *result = PQexecParams(session->connection, sql, params->count, params->types, params->values,
+                                    params->lengths, params->formats, 1);
+    if (is_good(result))
+        return result;
+    pg_error_from_result(err, result, session->connection);
+    PQclear(result);
+    return NULL;
+}
+
+bool session_run(struct session *session, const char *sql, const struct params *params, int64_t *affected,
+                 struct err *err)
+{
+    PGresult *result = session_query(session, sql, params, err);
+    if (!result)
+        return false;
+    if (affected)
+        *affected = strtoll(PQcmdTuples(result), NULL, 10);
+    PQclear(result);
+    return true;
+}
+
+bool session_begin(struct session *session, struct err *err)
+{
+    return session_exec(session, "BEGIN", err);
+}
+
+bool session_begin_snapshot(struct session *session, struct err *err)
+{
+    return session_exec(session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+}
+
+bool session_commit(struct session *session, struct err *err)
+{
+    PGresult *result = PQexec(session->connection, "COMMIT");
+    bool good = is_good(result) || pg_error_from_result(err, result, session->connection);
+    /* COMMIT of a transaction that failed before is answered with "ROLLBACK", and no error. */
+    if (good && strcmp(PQcmdStatus(result), "COMMIT") != 0)
+        good = err_set(err, ERR_INTERNAL, "the transaction was rolled back because a statement in it had failed");
+    PQclear(result);
+    return good;
+}
+
+void session_rollback(struct session *session)
+{
+    PGTransactionStatusType status = PQtransactionStatus(session->connection);
+    if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR)
+        PQclear(PQexec(session->connection, "ROLLBACK"));
+}
+
+/* Stops a query under way: asks the server to cancel, then reads what is still on its way. */
+static void drop_results(PGconn *connection, bool cancel)
+{
+    PGcancel *handle = cancel ? PQgetCancel(connection) : NULL;
+    if (handle) {
+        char why[256];
+        PQcancel(handle, why, (int)sizeof why); /* failing, the rows are read to their end instead */
+        PQfreeCancel(handle);
+    }
+    PGresult *result;
+    while ((result = PQgetResult(connection)) != NULL) {
+        ExecStatusType status = PQresultStatus(result);
+        PQclear(result);
+        if (PQstatus(connection) != CONNECTION_OK || status == PGRES_COPY_IN || status == PGRES_COPY_OUT)
+            break;
+    }
+}
+
+struct row_reader {
+    const struct table *table;
+    session_row_fn *on_row;
+    void *arg;
+    struct arena *arena;
+    void *row;
+};
+
+static bool read_row(struct row_reader *reader, const PGresult *result, struct err *err)
+{
+    arena_reset(reader->arena);
+    return table_decode(reader->table, result, 0, 0, reader->row, reader->arena, err) &&
+           reader->on_row(reader->arg, reader->row, err);
+}
+
+bool session_each_row(struct session *session, const char *sql, const struct params *params, const struct table *table,
+                      session_row_fn *on_row, void *arg, struct err *err)
+{
+    static const struct params none;
+    PGconn *connection = session->connection;
+    if (!params)
+        params = &none;
+    if (!PQsendQueryParams(connection, sql, params->count, params->types, params->values, params->lengths,
+                           params->formats, 1) ||
+        !PQsetSingleRowMode(connection))
+        return pg_error_from_connection(err, connection);
+
+    struct row_reader reader = {table, on_row, arg, arena_new(0), mem_alloc(table->row_size)};
+    bool good = true;
+    bool ended = false;
+    while (good && !ended) {
+        PGresult *result = PQgetResult(connection);
+        if (!result)
+            break;
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_SINGLE_TUPLE)
+            good = read_row(&reader, result, err);
+        else if (is_good(result))
+            ended = true;
+        else
+            good = pg_error_from_result(err, result, connection);
+        PQclear(result);
+    }
+    drop_results(connection, !good);
+    arena_free(reader.arena);
+    free(reader.row);
+    return good;
+}
