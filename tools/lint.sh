@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# The lint stages of ./test. Each counts its files: "PASSED FAILED" goes to $COUNTS. Needs common.sh.
+
+c_sources() { git -C "$ROOT" ls-files --cached --others --exclude-standard -- "$@" | sort -u | while read -r file; do
+    [[ ! -e $ROOT/$file ]] || printf '%s\n' "$file"
+done; }
+
+lint_format() {
+    local files bad=0 file
+    mapfile -t files < <(c_sources '*.c' '*.h')
+    cd "$ROOT" || return 1
+    for file in "${files[@]}"; do
+        clang-format-14 --dry-run -Werror "$file" || bad=$((bad + 1))
+    done
+    # One check of the whole tree, so that the sum does not drown the tests.
+    printf '%d %d %s\n' "$((bad == 0))" "$((bad > 0))" "${#files[@]} files" >"$COUNTS"
+    ((bad == 0))
+}
+
+lint_shell() {
+    cd "$ROOT" || return 1
+    shellcheck -x run test .ci/run
+}
+
+# lint_tidy_one FILE: clang-tidy, unless the file and everything that it includes were found clean before.
+lint_tidy_one() {
+    local file=$1 key log
+    key=$({ cat "$ROOT/.clang-tidy" && clang-tidy-14 --version && tidy_inputs "$file" | xargs cat; } 2>/dev/null |
+        sha256sum | cut -c1-40)
+    [[ ! -e $TIDY_CACHE/$key ]] || return 0
+    log=$(mktemp)
+    if clang-tidy-14 --quiet -p "$TIDY_BUILD" "$file" >"$log" 2>/dev/null; then
+        : >"$TIDY_CACHE/$key"
+        rm -f "$log"
+        return 0
+    fi
+    cat "$log"
+    rm -f "$log"
+    return 1
+}
+
+# The file and the headers of this project that it reaches.
+tidy_inputs() {
+    clang-14 -MM -D_GNU_SOURCE -DNOF0_VERSION='""' -I"$ROOT" "$1" | tr -d '\\' | tr ' ' '\n' | grep -vE ':$|^$'
+}
+
+lint_tidy() {
+    local status=0 files
+    cd "$ROOT" || return 1
+    export ROOT TIDY_BUILD=$ROOT/build/asan TIDY_CACHE=$ROOT/build/tidy
+    export -f lint_tidy_one tidy_inputs
+    [[ -e $TIDY_BUILD/compile_commands.json ]] || cmake --preset asan >/dev/null || return 1
+    mkdir -p "$TIDY_CACHE"
+    # Only what the build knows: a file that no target has is dead, and rooms_test.py says so.
+    mapfile -t files < <(c_sources '*.c')
+    # shellcheck disable=SC2016 # bash -c expands it
+    printf '%s\n' "${files[@]}" | grep -v '_fuzz\.c$' |
+        xargs -P "$(nproc)" -n 1 bash -c 'lint_tidy_one "$1"' tidy || status=1
+    printf '%d %d %s\n' "$((status == 0))" "$status" "${#files[@]} files" >"$COUNTS"
+    return $status
+}
