@@ -1,0 +1,2 @@
+DROP TABLE price_latest;
+DROP TABLE price_ticks;
