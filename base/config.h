@@ -23,12 +23,12 @@ enum config_type {
 struct config_row {
     const char *key; /* "server.port"; keys with the same part before the last '.' must stand together */
     enum config_type type;
+    bool restart;  /* a change takes effect at the next start only */
     size_t offset; /* in the struct that is filled */
     const char *default_text;
     int64_t least; /* CONFIG_INT, CONFIG_MS: inclusive range */
     int64_t most;
     const char *const *names; /* CONFIG_ENUM: ends with NULL */
-    bool restart;             /* a change takes effect at the next start only */
     const char *doc;          /* one line */
 };
 
