@@ -1,0 +1,45 @@
+/* The endpoints of the API as a table (server/endpoints.def): everything that tells one from another, so that routing,
+ * reading, caching headers and later flags and metrics follow from a row. */
+#ifndef NOF0_SERVER_ENDPOINTS_H
+#define NOF0_SERVER_ENDPOINTS_H
+
+#include "assembler/assembler.h"
+#include "server/params.h"
+#include "server/settings.h"
+
+enum endpoint_ttl { ENDPOINT_TTL_SHORT, ENDPOINT_TTL_MEDIUM, ENDPOINT_TTL_LONG };
+enum endpoint_time { ENDPOINT_TIME_NONE, ENDPOINT_TIME_LIVE, ENDPOINT_TIME_FILE };
+
+struct endpoint {
+    const char *name;
+    const char *path;
+    enum read_kind kind;
+    const struct param_spec *params;
+    assemble_fn *assemble;
+    size_t source_offset; /* of an enum settings_source in struct settings */
+    enum endpoint_ttl ttl;
+    double max_age, s_maxage, stale; /* times the class's seconds */
+    enum endpoint_time time;
+};
+
+/* All of them, indexed by enum read_kind. */
+extern const struct endpoint endpoints[READ_KIND_COUNT];
+
+/* The endpoint of a raw (percent-encoded) path, or NULL. Its defaults and the model's id from the path are then in
+ * *query; the id lies in the arena or the path. A path with a broken escape or an impossible model id names nothing. */
+const struct endpoint *endpoints_match(struct slice path, struct arena *arena, struct read_query *query);
+
+/* What the settings say about where its answers come from. */
+enum settings_source endpoint_source(const struct endpoint *endpoint, const struct settings *settings);
+
+/* Whether any endpoint's answers come from `source`. */
+bool endpoints_use(const struct settings *settings, enum settings_source source);
+
+enum { ENDPOINT_CACHE_CONTROL_SIZE = 96 };
+
+/* "public, max-age=10, s-maxage=10, stale-while-revalidate=60"; "no-cache" when the class is switched off. Seconds are
+ * rounded up. Returns out. */
+char *endpoint_cache_control(const struct endpoint *endpoint, const struct settings *settings,
+                             char out[ENDPOINT_CACHE_CONTROL_SIZE]);
+
+#endif

@@ -1,0 +1,41 @@
+#include "server/percent.h"
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool percent_decode(struct slice text, bool plus_is_space, struct arena *arena, struct slice *out)
+{
+    bool plain = !text.n || !memchr(text.p, '%', text.n);
+    if (plain && plus_is_space && text.n)
+        plain = !memchr(text.p, '+', text.n);
+    if (plain) {
+        *out = text;
+        return true;
+    }
+    char *decoded = arena_alloc(arena, text.n);
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '%') {
+            int high = text.n - i > 2 ? hex_digit(text.p[i + 1]) : -1;
+            int low = text.n - i > 2 ? hex_digit(text.p[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        decoded[n++] = c;
+    }
+    *out = (struct slice){decoded, n};
+    return true;
+}

@@ -1,0 +1,32 @@
+/* The way of a read: the settings say whether rows or legacy files answer the endpoint; their answer becomes a
+ * document, and the document a reply. Everything here belongs to one worker's loop; only the making of large documents
+ * leaves it for a while (server/offload.h). */
+#ifndef NOF0_SERVER_READ_PATH_H
+#define NOF0_SERVER_READ_PATH_H
+
+#include "repo/reads.h"
+#include "server/endpoints.h"
+#include "server/http.h"
+#include "server/legacy_documents.h"
+#include "server/offload.h"
+
+/* What a worker reads with. Open on purpose: the worker replaces what a reload or a new legacy set changes, at any time
+ * between two callbacks of its loop. */
+struct read_path {
+    const struct settings *settings;
+    struct repo_reads *reads;        /* NULL: no Postgres is configured */
+    struct legacy_documents *legacy; /* NULL: no folder is configured */
+    struct offload *offload;
+    struct mailbox *mailbox; /* of the worker's loop */
+    size_t active;           /* requests that are not replied to yet */
+    struct {                 /* a source that is down is logged once a second, not once a request */
+        int64_t second;
+        int64_t untold;
+    } failures;
+};
+
+/* Answers the request, now or later. `query` is the checked question; its slices must live as long as the request. */
+void read_path_answer(struct read_path *path, struct http_request *request, const struct endpoint *endpoint,
+                      const struct read_query *query);
+
+#endif
