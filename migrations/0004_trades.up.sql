@@ -44,8 +44,12 @@ CREATE TABLE trades (
 );
 CREATE INDEX trades_model_entry ON trades (model_id, entry_ts_ms DESC);
 CREATE INDEX trades_model_exit ON trades (model_id, exit_ts_ms DESC, id DESC);
--- Pages of trades, newest exit first, ties by id.
-CREATE INDEX trades_exit ON trades (exit_ts_ms DESC, id DESC);
+-- Pages of trades, newest exit first by its exact seconds, ties by id.
+CREATE INDEX trades_exit ON trades
+    ((coalesce(exit_time_s, exit_ts_ms / 1000.0::double precision)) DESC, id DESC) WHERE exit_ts_ms IS NOT NULL;
+CREATE INDEX trades_model_exit_time ON trades
+    (model_id, (coalesce(exit_time_s, exit_ts_ms / 1000.0::double precision)) DESC, id DESC)
+    WHERE exit_ts_ms IS NOT NULL;
 CREATE INDEX trades_exit_oid ON trades (exit_oid);
 CREATE INDEX trades_feed ON trades (feed_ordinal) WHERE feed_ordinal IS NOT NULL;
 CREATE INDEX trades_model_feed ON trades (model_id, feed_ordinal) WHERE feed_ordinal IS NOT NULL;
