@@ -11,6 +11,15 @@ static __attribute__((format(printf, 3, 0))) void fill(struct err *err, enum err
     (void)vsnprintf(err->text, sizeof err->text, format, arguments);
 }
 
+/* As much of `more` as fits. */
+static void append(char *text, size_t size, const char *more)
+{
+    size_t used = strlen(text);
+    size_t fits = strnlen(more, size - 1 - used);
+    memcpy(text + used, more, fits);
+    text[used + fits] = '\0';
+}
+
 bool err_set(struct err *err, enum err_code code, const char *format, ...)
 {
     if (err) {
@@ -31,8 +40,8 @@ bool err_set_errno(struct err *err, int number, const char *format, ...)
         va_end(arguments);
 
         char reason[128];
-        size_t used = strlen(err->text);
-        (void)snprintf(err->text + used, sizeof err->text - used, ": %s", strerror_r(number, reason, sizeof reason));
+        append(err->text, sizeof err->text, ": ");
+        append(err->text, sizeof err->text, strerror_r(number, reason, sizeof reason));
     }
     return false;
 }
@@ -46,8 +55,8 @@ bool err_wrap(struct err *err, const char *format, ...)
         (void)vsnprintf(context, sizeof context, format, arguments);
         va_end(arguments);
 
-        size_t used = strlen(context);
-        (void)snprintf(context + used, sizeof context - used, ": %s", err->text);
+        append(context, sizeof context, ": ");
+        append(context, sizeof context, err->text);
         memcpy(err->text, context, sizeof context);
     }
     return false;
