@@ -74,6 +74,8 @@ def check_file(path, folder, allowed, height):
         place = f"{name}:{number}"
         target = include[1]
         room = target.split("/")[0]
+        if re.fullmatch(r"nof0_\w+\.h", target):  # made by the build
+            continue
         if not (ROOT / target).is_file():
             yield f'{place}: "{target}" is not a path from the root'
         elif folder in height and height.get(room, len(height)) > height[folder]:

@@ -13,7 +13,8 @@ from support.servers import Postgres, Redis, initdb_template
 @pytest.fixture(scope="session")
 def home():
     """A short folder that Postgres may enter (pytest's own is for its user alone) and that sockets fit into."""
-    assert os.access(NOF0D, os.X_OK) and os.access(NOF0CTL, os.X_OK), f"build {NOF0D} and {NOF0CTL} first"
+    for program in (NOF0D, NOF0CTL):
+        assert os.access(program, os.X_OK), f"{program} is not built"
     path = tempfile.mkdtemp(prefix="nof0-test-", dir="/tmp")
     os.chmod(path, 0o755)
     yield path

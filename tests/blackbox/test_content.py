@@ -11,7 +11,7 @@ from support.content import differences, parse, same_content
 ])
 def test_tells_apart(a, b, path):
     found = list(differences(parse(a), parse(b)))
-    assert len(found) == 1 and found[0].startswith(path + ":"), found
+    assert found and found[0].startswith(path + ":"), found
 
 
 @pytest.mark.parametrize("a, b", [
