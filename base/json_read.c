@@ -2,6 +2,7 @@
 
 #include "base/json_keys.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -64,38 +65,6 @@ static bool is_plain_key(struct slice key)
             return false;
     }
     return key.n > 0;
-}
-
-/* Length of the UTF-8 sequence (Unicode 15, table 3-7) that begins at p, 0 when it is malformed. */
-static size_t utf8_length(const char *p, const char *end)
-{
-    const unsigned char *s = (const unsigned char *)p;
-    size_t left = (size_t)(end - p);
-    size_t length;
-    unsigned char low = 0x80;
-    unsigned char high = 0xBF;
-    if (s[0] < 0x80) {
-        return 1;
-    } else if (s[0] >= 0xC2 && s[0] <= 0xDF) {
-        length = 2;
-    } else if (s[0] >= 0xE0 && s[0] <= 0xEF) {
-        length = 3;
-        low = s[0] == 0xE0 ? 0xA0 : low;
-        high = s[0] == 0xED ? 0x9F : high; /* D800 to DFFF are surrogates */
-    } else if (s[0] >= 0xF0 && s[0] <= 0xF4) {
-        length = 4;
-        low = s[0] == 0xF0 ? 0x90 : low;
-        high = s[0] == 0xF4 ? 0x8F : high;
-    } else {
-        return 0;
-    }
-    if (left < length || s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++) {
-        if (s[i] < 0x80 || s[i] > 0xBF)
-            return 0;
-    }
-    return length;
 }
 
 /* The key with every byte that a line of text cannot bear replaced. */

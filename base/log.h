@@ -40,7 +40,7 @@ static inline struct log_field log_bool(const char *key, bool value)
 {
     return (struct log_field){.key = key, .kind = LOG_FIELD_BOOL, .integer = value};
 }
-/* The error's text under "error"; its code's name goes before it in brackets. */
+/* The error's text under "error". */
 static inline struct log_field log_error_text(const struct err *err)
 {
     return log_str("error", err->text);
