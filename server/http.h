@@ -3,8 +3,8 @@
  * everything here happens on that loop. Protocol: RFC 9110, RFC 9112.
  *
  * What the layer answers by itself, as JSON errors {"error":{"code","message"}}: 400 malformed, 408 too slow to finish
- * a request it began, 413 body, 414 URI, 431 headers over the limit, 501 unknown transfer coding, 505 version, 503 when
- * more connections than allowed are open. */
+ * a request it began, 413 body, 414 URI, 417 unknown expectation, 431 headers over the limit, 501 unknown transfer
+ * coding or CONNECT, 505 version, 503 when more connections than allowed are open. Each closes the connection. */
 #ifndef NOF0_SERVER_HTTP_H
 #define NOF0_SERVER_HTTP_H
 
@@ -21,7 +21,7 @@ struct http_limits {
     size_t max_body;           /* bytes; longer: 413 */
     unsigned max_connections;  /* of this server; more: 503 and close */
     int64_t header_timeout_ms; /* from a request's first byte to the end of its headers and body */
-    int64_t idle_timeout_ms;   /* between requests of a kept connection */
+    int64_t idle_timeout_ms;   /* between requests of a kept connection, and before the first */
     int64_t write_timeout_ms;  /* without any progress while a reply waits to be read */
 };
 
@@ -37,15 +37,17 @@ typedef void http_handler(void *arg, struct http_request *request);
 struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits, http_handler *handler,
                                     void *arg);
 
-/* Takes a listening socket (non-blocking, made by http_listen) and starts to accept. */
+/* Takes a listening socket (non-blocking, made by http_listen), owns it from then on, and starts to accept. One socket
+ * a server. */
 bool http_server_accept(struct http_server *server, int listen_fd, struct err *err) MUST_CHECK;
 
 /* Closes the listener, lets requests in flight finish, closes idle connections at once, answers the last request of
- * each other with "Connection: close", and calls done(arg) when no connection is left. */
+ * each other with "Connection: close", and calls done(arg), from the loop, when no connection is left and no request
+ * waits for its reply. done may free the server. */
 void http_server_drain(struct http_server *server, void (*done)(void *arg), void *arg);
 
-/* Closes whatever is still open and frees everything. Requests that were not replied to must not be touched afterwards.
- */
+/* Closes whatever is still open and frees everything; not from inside a handler. Requests that were not replied to must
+ * not be touched afterwards. */
 void http_server_free(struct http_server *server);
 
 /* A non-blocking TCP listener with SO_REUSEPORT (so that each worker has its own), SO_REUSEADDR and TCP_NODELAY. `host`
@@ -71,13 +73,15 @@ struct slice http_request_peer(const struct http_request *request);  /* the clie
  * Connection and X-Request-Id are added here; HEAD, 204 and 304 send no body bytes (HEAD keeps the Content-Length). */
 enum { HTTP_REPLY_PARTS = 4 };
 void http_reply_status(struct http_request *request, unsigned status);
+/* The value is copied; a line end in it becomes a space. */
 void http_reply_header(struct http_request *request, const char *name, struct slice value);
 /* Bytes copied into the request's arena. */
 void http_reply_copy(struct http_request *request, struct slice bytes);
 /* Bytes that stay where they are until release(arg) is called, once, when they are written or the connection is gone.
  */
 void http_reply_shared(struct http_request *request, struct slice bytes, void (*release)(void *arg), void *arg);
-/* Ends the request; do not touch it afterwards. */
+/* Ends the request; do not touch it afterwards. Writing, release() and further requests of the connection come later
+ * from the loop (or when the handler has returned), never from inside this call. */
 void http_reply_send(struct http_request *request);
 /* As http_reply_send for a 204 or error that must also close the connection afterwards. */
 void http_reply_send_and_close(struct http_request *request);
@@ -90,7 +94,7 @@ struct http_counts {
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t protocol_errors;
-    uint64_t timeouts;
+    uint64_t timeouts; /* of a request to arrive and of a reply to be read; idle connections do not count */
 };
 void http_server_counts(const struct http_server *server, struct http_counts *counts);
 

@@ -1,0 +1,145 @@
+#include "server/http_internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+    MAX_PIECES = 64, /* of one writev */
+    MAX_ROUNDS = 8,  /* writes in a row before other connections get their turn */
+};
+
+/* Appends what is left of one request's reply; false when there is no room for all of it. */
+static bool add_pieces(const struct http_request *request, struct iovec *pieces, int *count)
+{
+    size_t skip = request->sent;
+    unsigned parts = request->drops_body ? 0 : request->part_count;
+    for (unsigned i = 0; i <= parts; i++) {
+        struct slice piece = i == 0 ? request->head_bytes : request->parts[i - 1].bytes;
+        if (skip >= piece.n) {
+            skip -= piece.n;
+            continue;
+        }
+        if (*count == MAX_PIECES)
+            return false;
+        pieces[(*count)++] = (struct iovec){(char *)piece.p + skip, piece.n - skip};
+        skip = 0;
+    }
+    return true;
+}
+
+static size_t reply_size(const struct http_request *request)
+{
+    size_t size = request->head_bytes.n;
+    if (!request->drops_body)
+        for (unsigned i = 0; i < request->part_count; i++)
+            size += request->parts[i].bytes.n;
+    return size;
+}
+
+/* No request will follow this one: it says so to the client. Decided when the reply is about to leave, since only then
+ * it is known what came behind it. */
+static void settle_close(struct conn *conn, struct http_request *request)
+{
+    bool ends = conn->last || conn->server->draining || (conn->eof && conn->unread.n == 0);
+    if (ends && !STAILQ_NEXT(request, next) && !conn->reading)
+        request->close = true;
+    if (request->close)
+        conn->last = true;
+}
+
+static int gather(struct conn *conn, struct iovec pieces[MAX_PIECES])
+{
+    int count = 0;
+    struct http_request *request;
+    STAILQ_FOREACH(request, &conn->queue, next)
+    {
+        if (!request->replied)
+            break;
+        if (!request->head_built) {
+            settle_close(conn, request);
+            http_reply_build_head(request);
+        }
+        if (!add_pieces(request, pieces, &count) || request->close)
+            break;
+    }
+    return count;
+}
+
+static void leave_queue(struct conn *conn, struct http_request *request)
+{
+    STAILQ_REMOVE_HEAD(&conn->queue, next);
+    conn->queued--;
+    http_request_done(request);
+}
+
+void http_output_forget(struct conn *conn)
+{
+    struct http_request *request = STAILQ_FIRST(&conn->queue);
+    while (request) {
+        struct http_request *next = STAILQ_NEXT(request, next);
+        if (request->replied) {
+            STAILQ_REMOVE(&conn->queue, request, http_request, next);
+            conn->queued--;
+            http_request_done(request);
+        }
+        request = next;
+    }
+}
+
+static bool account(struct conn *conn, size_t written)
+{
+    bool left = false;
+    conn->server->counts.bytes_out += written;
+    struct http_request *request;
+    while (written && (request = STAILQ_FIRST(&conn->queue))) {
+        size_t rest = reply_size(request) - request->sent;
+        if (written < rest) {
+            request->sent += written;
+            break;
+        }
+        written -= rest;
+        left = true;
+        bool close = request->close;
+        leave_queue(conn, request);
+        if (close) {
+            /* What stands behind a reply that closes the connection is never sent. */
+            conn->discarded = conn->discarded || conn->queued > 0;
+            conn->closes = true;
+            http_output_forget(conn);
+            break;
+        }
+    }
+    return left;
+}
+
+bool http_output_write(struct conn *conn)
+{
+    bool left = false;
+    conn->blocked = false;
+    for (int round = 0; conn->fd >= 0 && !conn->closes; round++) {
+        struct iovec pieces[MAX_PIECES];
+        int count = gather(conn, pieces);
+        if (count == 0)
+            break;
+        if (round == MAX_ROUNDS) {
+            conn->blocked = true;
+            break;
+        }
+        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+        ssize_t n = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            conn->blocked = true;
+            break;
+        }
+        if (n < 0) {
+            http_conn_drop(conn);
+            break;
+        }
+        conn->progressed = true;
+        left = account(conn, (size_t)n) || left;
+    }
+    return left;
+}
