@@ -1,0 +1,14 @@
+/* One text for equal content: members by key, numbers by value, no spaces. Negative zero differs from zero. */
+#ifndef NOF0_INGEST_CANONICAL_H
+#define NOF0_INGEST_CANONICAL_H
+
+#include "base/buf.h"
+
+#include <cjson/cJSON.h>
+
+void json_put_canonical(struct buf *out, const cJSON *value);
+
+/* True when both have the same canonical text. */
+bool json_same_content(const cJSON *a, const cJSON *b);
+
+#endif
