@@ -132,7 +132,7 @@ void legacy_documents_unref(struct legacy_documents *documents)
     free(documents);
 }
 
-const struct legacy_set *legacy_documents_set(const struct legacy_documents *documents)
+struct legacy_set *legacy_documents_set(const struct legacy_documents *documents)
 {
     return documents->set;
 }

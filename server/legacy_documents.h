@@ -16,7 +16,8 @@ struct legacy_documents *legacy_documents_new(struct legacy_set *set, const stru
 struct legacy_documents *legacy_documents_ref(struct legacy_documents *documents);
 void legacy_documents_unref(struct legacy_documents *documents);
 
-const struct legacy_set *legacy_documents_set(const struct legacy_documents *documents);
+/* Valid as long as `documents`, or longer with a reference of its own. */
+struct legacy_set *legacy_documents_set(const struct legacy_documents *documents);
 
 /* The document of a whole file, or NULL. `version` is a legacy_answer's. Valid as long as `documents`. */
 struct document *legacy_documents_find(const struct legacy_documents *documents, enum read_kind kind, uint64_t version);

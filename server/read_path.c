@@ -65,7 +65,6 @@ static void reply_failure(struct read_job *job)
 static void finish(struct read_job *job)
 {
     legacy_documents_unref(job->legacy);
-    job->path->active--;
     if (job->document)
         reply_document(job->request, job->path->settings, job->endpoint, job->document, job->gzip);
     else
@@ -212,7 +211,6 @@ void read_path_answer(struct read_path *path, struct http_request *request, cons
     job->gzip = path->settings->compression_enabled && negotiate_gzip(http_request_header(request, "Accept-Encoding"));
     job->gzip_level = (int)path->settings->compression_level;
     job->gzip_min_bytes = path->settings->compression_min_bytes;
-    path->active++;
     if (endpoint_source(endpoint, path->settings) == SETTINGS_LEGACY)
         read_legacy(job);
     else

@@ -18,7 +18,6 @@ struct read_path {
     struct legacy_documents *legacy; /* NULL: no folder is configured */
     struct offload *offload;
     struct mailbox *mailbox; /* of the worker's loop */
-    size_t active;           /* requests that are not replied to yet */
     struct {                 /* a source that is down is logged once a second, not once a request */
         int64_t second;
         int64_t untold;

@@ -1,0 +1,338 @@
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/endpoints.h"
+#include "server/http.h"
+#include "server/listeners.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { OFFLOAD_THREADS_MAX = 8 };
+
+/* A connector that a reload replaced; ended when the last pool has let go of it. */
+struct old_source {
+    struct old_source *next;
+    struct postgres_source *source;
+};
+
+struct server {
+    struct worker_company company;
+    unsigned worker_count;
+    struct worker **workers;
+    int fd;
+    atomic_uint stopped; /* workers whose loop is over */
+
+    struct snapshot *snapshot;
+    struct postgres_source *postgres; /* NULL: no endpoint needs it */
+    struct old_source *old_sources;
+
+    struct legacy_loader *loader; /* NULL: no endpoint needs it */
+    pthread_mutex_t legacy_lock;  /* guards the two below: the loader's thread publishes, a reload looks on */
+    struct snapshot *legacy_snapshot;
+    struct legacy_documents *legacy;
+};
+
+static void wake(struct server *server)
+{
+    uint64_t one = 1;
+    while (write(server->fd, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+static void on_worker_stopped(void *arg)
+{
+    struct server *server = arg;
+    (void)atomic_fetch_add(&server->stopped, 1);
+    wake(server);
+}
+
+static void on_worker_released(void *arg)
+{
+    wake(arg);
+}
+
+static unsigned core_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : (unsigned)cores;
+}
+
+/* Hands the documents to every worker. Takes the caller's reference. */
+static void give_legacy(struct server *server, struct legacy_documents *documents)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (server->workers[i])
+            worker_take_legacy(server->workers[i], documents ? legacy_documents_ref(documents) : NULL);
+    }
+    legacy_documents_unref(server->legacy);
+    server->legacy = documents;
+}
+
+static void log_file_faults(const struct legacy_set *set, const struct legacy_documents *previous)
+{
+    size_t count = 0;
+    size_t old_count = 0;
+    const struct legacy_file_state *files = legacy_set_files(set, &count);
+    const struct legacy_file_state *old =
+        previous ? legacy_set_files(legacy_documents_set(previous), &old_count) : NULL;
+    for (size_t i = 0, j = 0; i < count; i++) {
+        while (j < old_count && strcmp(old[j].name, files[i].name) < 0)
+            j++;
+        bool known = j < old_count && strcmp(old[j].name, files[i].name) == 0;
+        const char *before = known ? old[j].fault : "";
+        if (strcmp(before, files[i].fault) == 0)
+            continue;
+        if (files[i].fault[0])
+            log_event(LOG_WARN, "legacy.file_bad",
+                      LOG_FIELDS(log_str("file", files[i].name), log_bool("served", files[i].state == LEGACY_STALE),
+                                 log_str("error", files[i].fault)));
+        else
+            log_event(LOG_INFO, "legacy.file_good", LOG_FIELDS(log_str("file", files[i].name)));
+    }
+}
+
+/* On the loader's thread. */
+static void on_legacy_set(void *arg, struct legacy_set *set)
+{
+    struct server *server = arg;
+    (void)pthread_mutex_lock(&server->legacy_lock);
+    log_file_faults(set, server->legacy);
+    give_legacy(server, legacy_documents_new(set, server->legacy, snapshot_settings(server->legacy_snapshot)));
+    (void)pthread_mutex_unlock(&server->legacy_lock);
+}
+
+static bool start_legacy(struct server *server, const struct settings *settings, struct err *err)
+{
+    server->loader = legacy_loader_start(settings->legacy_dir, settings->legacy_poll_ms, on_legacy_set, server, err);
+    return server->loader || err_wrap(err, "legacy.dir %s", settings->legacy_dir);
+}
+
+static bool same_source(const struct settings *a, const struct settings *b)
+{
+    return strcmp(a->postgres_dsn, b->postgres_dsn) == 0 &&
+           a->postgres_connect_timeout_ms == b->postgres_connect_timeout_ms;
+}
+
+static bool needs_postgres(const struct settings *settings)
+{
+    return endpoints_use(settings, SETTINGS_REPO) && settings->postgres_dsn[0];
+}
+
+static bool needs_legacy(const struct settings *settings)
+{
+    return endpoints_use(settings, SETTINGS_LEGACY) && settings->legacy_dir[0];
+}
+
+static bool start_workers(struct server *server, const struct settings *settings, struct err *err)
+{
+    int *fds = mem_calloc(server->worker_count, sizeof *fds);
+    unsigned port = 0;
+    bool good =
+        listeners_open(settings->server_host, (unsigned)settings->server_port, server->worker_count, fds, &port, err);
+    for (unsigned i = 0; good && i < server->worker_count; i++) {
+        server->workers[i] = worker_new(i, &server->company, server->snapshot, fds[i], err);
+        fds[i] = -1;
+        good = server->workers[i] != NULL;
+    }
+    listeners_close(fds, server->worker_count);
+    free(fds);
+    if (good && needs_legacy(settings))
+        good = start_legacy(server, settings, err);
+    for (unsigned i = 0; good && i < server->worker_count; i++)
+        good = worker_start(server->workers[i], err);
+    if (!good)
+        return false;
+
+    bool v6 = strchr(settings->server_host, ':') != NULL;
+    struct buf url = BUF_INIT;
+    buf_printf(&url, v6 ? "http://[%s]:%u/api" : "http://%s:%u/api", settings->server_host, port);
+    log_event(LOG_INFO, "server.ready",
+              LOG_FIELDS(log_slice("url", buf_slice(&url)), log_int("workers", server->worker_count),
+                         log_int("pid", getpid())));
+    buf_free(&url);
+    return true;
+}
+
+struct server *server_start(struct settings *settings, struct err *err)
+{
+    struct server *server = mem_zalloc(sizeof *server);
+    (void)pthread_mutex_init(&server->legacy_lock, NULL);
+    atomic_init(&server->stopped, 0);
+    server->worker_count = settings->server_workers ? (unsigned)settings->server_workers : core_count();
+    server->workers = mem_calloc(server->worker_count, sizeof(struct worker *));
+    server->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (server->fd < 0) {
+        settings_free(settings);
+        (void)err_set_errno(err, errno, "cannot make an event descriptor");
+        goto fail;
+    }
+    if (needs_postgres(settings)) {
+        server->postgres = postgres_source_start(settings, err);
+        if (!server->postgres) {
+            settings_free(settings);
+            (void)err_wrap(err, "postgres.dsn");
+            goto fail;
+        }
+    }
+    server->snapshot = snapshot_new(settings, server->postgres);
+    server->legacy_snapshot = snapshot_ref(server->snapshot);
+    unsigned cores = core_count();
+    server->company = (struct worker_company){
+        .offload = offload_start(cores < OFFLOAD_THREADS_MAX ? cores : OFFLOAD_THREADS_MAX, err),
+        .started_mono_ms = clock_mono_ms(),
+        .worker_count = server->worker_count,
+        .workers = server->workers,
+        .on_stopped = on_worker_stopped,
+        .on_released = on_worker_released,
+        .arg = server,
+    };
+    if (!server->company.offload || !start_workers(server, settings, err))
+        goto fail;
+    return server;
+fail:
+    server_drain(server);
+    server_free(server);
+    return NULL;
+}
+
+const struct settings *server_settings(const struct server *server)
+{
+    return snapshot_settings(server->snapshot);
+}
+
+static void retire_source(struct server *server)
+{
+    if (!server->postgres)
+        return;
+    struct old_source *old = mem_alloc(sizeof *old);
+    *old = (struct old_source){server->old_sources, server->postgres};
+    server->old_sources = old;
+    server->postgres = NULL;
+}
+
+/* Gives the loader's thread other settings; documents are made anew when what they are made with changed. */
+static bool reload_legacy(struct server *server, const struct settings *old, const struct settings *new,
+                          struct err *err)
+{
+    (void)pthread_mutex_lock(&server->legacy_lock);
+    snapshot_unref(server->legacy_snapshot);
+    server->legacy_snapshot = snapshot_ref(server->snapshot);
+    bool other_form = old->compression_enabled != new->compression_enabled ||
+                      old->compression_level != new->compression_level ||
+                      old->compression_min_bytes != new->compression_min_bytes;
+    if (server->legacy && other_form) {
+        struct legacy_set *set = legacy_set_ref(legacy_documents_set(server->legacy));
+        give_legacy(server, legacy_documents_new(set, NULL, new));
+    }
+    (void)pthread_mutex_unlock(&server->legacy_lock);
+
+    bool wanted = needs_legacy(new);
+    bool same = server->loader && wanted && strcmp(old->legacy_dir, new->legacy_dir) == 0 &&
+                old->legacy_poll_ms == new->legacy_poll_ms;
+    if (same)
+        return true;
+    legacy_loader_stop(server->loader);
+    server->loader = NULL;
+    /* Another loader counts versions anew: nothing may be taken over from these. Workers keep theirs until it comes. */
+    if (wanted) {
+        legacy_documents_unref(server->legacy);
+        server->legacy = NULL;
+        return start_legacy(server, new, err);
+    }
+    give_legacy(server, NULL);
+    return true;
+}
+
+bool server_reload(struct server *server, struct settings *settings, struct err *err)
+{
+    struct snapshot *old = snapshot_ref(server->snapshot);
+    const struct settings *before = snapshot_settings(old);
+    struct postgres_source *fresh = NULL;
+    bool replace = !needs_postgres(settings) || !server->postgres || !same_source(before, settings);
+    if (replace && needs_postgres(settings)) {
+        fresh = postgres_source_start(settings, err);
+        if (!fresh) {
+            settings_free(settings);
+            snapshot_unref(old);
+            return err_wrap(err, "postgres.dsn");
+        }
+    }
+    if (replace) {
+        retire_source(server);
+        server->postgres = fresh;
+    }
+    snapshot_unref(server->snapshot);
+    server->snapshot = snapshot_new(settings, server->postgres);
+    bool good = reload_legacy(server, before, settings, err);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_take_snapshot(server->workers[i], snapshot_ref(server->snapshot));
+    snapshot_unref(old);
+    return good;
+}
+
+int server_fd(const struct server *server)
+{
+    return server->fd;
+}
+
+static void end_old_sources(struct server *server, bool all)
+{
+    struct old_source **link = &server->old_sources;
+    while (*link) {
+        struct old_source *old = *link;
+        if (!all && !postgres_source_is_idle(old->source)) {
+            link = &old->next;
+            continue;
+        }
+        *link = old->next;
+        postgres_source_stop(old->source);
+        free(old);
+    }
+}
+
+bool server_tend(struct server *server)
+{
+    uint64_t count = 0;
+    while (read(server->fd, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+    end_old_sources(server, false);
+    return atomic_load(&server->stopped) == server->worker_count;
+}
+
+void server_drain(struct server *server)
+{
+    /* The loader posts to the workers, so it must be gone before they are. */
+    legacy_loader_stop(server->loader);
+    server->loader = NULL;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (server->workers[i])
+            worker_drain(server->workers[i]);
+    }
+}
+
+void server_free(struct server *server)
+{
+    if (!server)
+        return;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_free(server->workers[i]);
+    offload_stop(server->company.offload);
+    legacy_documents_unref(server->legacy);
+    snapshot_unref(server->legacy_snapshot);
+    snapshot_unref(server->snapshot);
+    retire_source(server);
+    end_old_sources(server, true);
+    free(server->workers);
+    if (server->fd >= 0)
+        (void)close(server->fd);
+    (void)pthread_mutex_destroy(&server->legacy_lock);
+    free(server);
+}

@@ -1,0 +1,290 @@
+#include "server/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/dispatch.h"
+#include "server/worker_postgres.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { HEARTBEAT_MS = 250 };
+
+/* A replaced way to Postgres that still has reads under way. */
+struct retired {
+    struct retired *next;
+    struct worker_postgres *postgres;
+    int64_t ends_ms;
+};
+
+struct worker {
+    unsigned index;
+    const struct worker_company *company;
+    struct event_base *base;
+    struct mailbox *mailbox;
+    struct http_server *http;
+    struct event *beat;
+    atomic_int_least64_t beat_ms;
+    struct snapshot *snapshot;
+    struct worker_postgres *postgres; /* NULL: no endpoint needs it */
+    struct retired *retired;
+    struct read_path read;
+    int listen_fd; /* -1 once the HTTP server owns it */
+    bool started;
+    pthread_t thread;
+};
+
+static void on_request(void *arg, struct http_request *request)
+{
+    struct worker *worker = arg;
+    struct health_view health = {
+        .company = worker->company,
+        .settings = worker->read.settings,
+        .pool = worker->postgres ? worker_postgres_pool(worker->postgres) : NULL,
+        .documents = worker->read.legacy,
+    };
+    dispatch_request(&worker->read, &health, request);
+}
+
+static void drop_retired(struct worker *worker, int64_t now_ms)
+{
+    struct retired **link = &worker->retired;
+    while (*link) {
+        struct retired *retired = *link;
+        if (retired->ends_ms > now_ms) {
+            link = &retired->next;
+            continue;
+        }
+        *link = retired->next;
+        worker_postgres_free(retired->postgres);
+        free(retired);
+        worker->company->on_released(worker->company->arg);
+    }
+}
+
+static void on_beat(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    struct worker *worker = arg;
+    int64_t now_ms = clock_mono_ms();
+    atomic_store_explicit(&worker->beat_ms, now_ms, memory_order_relaxed);
+    drop_retired(worker, now_ms);
+}
+
+/* Each worker has its share of the connections, and some more, since the kernel spreads them by hash. */
+static unsigned connections_of_one(const struct settings *settings, unsigned workers)
+{
+    int64_t most = settings->server_max_connections;
+    if (workers <= 1)
+        return (unsigned)most;
+    int64_t share = most / workers + 1;
+    int64_t with_slack = share + share / 4 + 16;
+    return (unsigned)(with_slack < most ? with_slack : most);
+}
+
+static struct http_limits limits_of(const struct settings *settings, unsigned workers)
+{
+    return (struct http_limits){
+        .max_uri = (size_t)settings->server_max_uri_bytes,
+        .max_headers = (size_t)settings->server_max_header_bytes,
+        .max_body = (size_t)settings->server_max_body_bytes,
+        .max_connections = connections_of_one(settings, workers),
+        .header_timeout_ms = settings->server_header_timeout_ms,
+        .idle_timeout_ms = settings->server_idle_timeout_ms,
+        .write_timeout_ms = settings->server_write_timeout_ms,
+    };
+}
+
+/* The old pool is kept for as long as a read may take: freeing it now would fail what is in flight. */
+static void retire_postgres(struct worker *worker, int64_t query_timeout_ms)
+{
+    enum { MARGIN_MS = 1000 };
+    if (!worker->postgres)
+        return;
+    struct retired *retired = mem_alloc(sizeof *retired);
+    *retired = (struct retired){worker->retired, worker->postgres, clock_mono_ms() + query_timeout_ms + MARGIN_MS};
+    worker->retired = retired;
+    worker->postgres = NULL;
+    worker->read.reads = NULL;
+}
+
+static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, struct err *err)
+{
+    struct snapshot *old = worker->snapshot;
+    worker->snapshot = snapshot;
+    worker->read.settings = snapshot_settings(snapshot);
+    bool good = true;
+    if (!worker->postgres || !worker_postgres_fits(worker->postgres, snapshot)) {
+        if (old)
+            retire_postgres(worker, snapshot_settings(old)->postgres_query_timeout_ms);
+        if (snapshot_postgres(snapshot)) {
+            worker->postgres = worker_postgres_new(worker->base, snapshot, err);
+            good = worker->postgres != NULL;
+        }
+        worker->read.reads = worker->postgres ? worker_postgres_reads(worker->postgres) : NULL;
+    }
+    snapshot_unref(old);
+    return good;
+}
+
+static bool watch_beat(struct worker *worker)
+{
+    const struct timeval every = {.tv_usec = HEARTBEAT_MS * 1000};
+    worker->beat = event_new(worker->base, -1, EV_PERSIST, on_beat, worker);
+    return worker->beat && event_add(worker->beat, &every) == 0;
+}
+
+struct worker *worker_new(unsigned index, const struct worker_company *company, struct snapshot *snapshot,
+                          int listen_fd, struct err *err)
+{
+    struct worker *worker = mem_zalloc(sizeof *worker);
+    worker->index = index;
+    worker->company = company;
+    worker->listen_fd = listen_fd;
+    atomic_init(&worker->beat_ms, 0);
+    worker->base = event_base_new();
+    if (!worker->base) {
+        (void)err_set(err, ERR_IO, "cannot make an event loop");
+        goto fail;
+    }
+    worker->mailbox = mailbox_new(worker->base, err);
+    if (!worker->mailbox)
+        goto fail;
+    worker->read.offload = company->offload;
+    worker->read.mailbox = worker->mailbox;
+    if (!watch_beat(worker)) {
+        (void)err_set(err, ERR_IO, "cannot set a timer");
+        goto fail;
+    }
+    if (!apply_snapshot(worker, snapshot_ref(snapshot), err))
+        goto fail;
+    struct http_limits limits = limits_of(worker->read.settings, company->worker_count);
+    worker->http = http_server_new(worker->base, &limits, on_request, worker);
+    worker->listen_fd = -1;
+    if (!http_server_accept(worker->http, listen_fd, err))
+        goto fail;
+    return worker;
+fail:
+    worker_free(worker);
+    return NULL;
+}
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+    on_beat(-1, 0, worker);
+    if (event_base_dispatch(worker->base) == -1)
+        log_event(LOG_ERROR, "worker.loop_failed", LOG_FIELDS(log_int("worker", worker->index)));
+    worker->company->on_stopped(worker->company->arg);
+    return NULL;
+}
+
+bool worker_start(struct worker *worker, struct err *err)
+{
+    int failed = pthread_create(&worker->thread, NULL, run, worker);
+    if (failed)
+        return err_set_errno(err, failed, "cannot start a thread");
+    worker->started = true;
+    return true;
+}
+
+/* A thing handed to a worker through its mailbox. */
+struct parcel {
+    struct worker *worker;
+    void *content;
+};
+
+static void post_parcel(struct worker *worker, mailbox_fn *fn, void *content)
+{
+    struct parcel *parcel = mem_alloc(sizeof *parcel);
+    *parcel = (struct parcel){worker, content};
+    mailbox_post(worker->mailbox, fn, parcel);
+}
+
+static void on_snapshot(void *arg)
+{
+    struct parcel *parcel = arg;
+    struct worker *worker = parcel->worker;
+    struct err err = ERR_INIT;
+    if (!apply_snapshot(worker, parcel->content, &err))
+        log_event(LOG_ERROR, "worker.postgres_failed",
+                  LOG_FIELDS(log_int("worker", worker->index), log_error_text(&err)));
+    free(parcel);
+}
+
+void worker_take_snapshot(struct worker *worker, struct snapshot *snapshot)
+{
+    post_parcel(worker, on_snapshot, snapshot);
+}
+
+static void on_legacy(void *arg)
+{
+    struct parcel *parcel = arg;
+    legacy_documents_unref(parcel->worker->read.legacy);
+    parcel->worker->read.legacy = parcel->content;
+    free(parcel);
+}
+
+void worker_take_legacy(struct worker *worker, struct legacy_documents *documents)
+{
+    post_parcel(worker, on_legacy, documents);
+}
+
+static void on_drained(void *arg)
+{
+    struct worker *worker = arg;
+    (void)event_base_loopbreak(worker->base);
+}
+
+static void on_drain(void *arg)
+{
+    struct worker *worker = arg;
+    if (worker->http)
+        http_server_drain(worker->http, on_drained, worker);
+}
+
+void worker_drain(struct worker *worker)
+{
+    mailbox_post(worker->mailbox, on_drain, worker);
+}
+
+int64_t worker_heartbeat_ms(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->beat_ms, memory_order_relaxed);
+}
+
+unsigned worker_index(const struct worker *worker)
+{
+    return worker->index;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    if (worker->started)
+        (void)pthread_join(worker->thread, NULL);
+    if (worker->http)
+        http_server_free(worker->http);
+    worker->http = NULL;
+    drop_retired(worker, INT64_MAX);
+    worker_postgres_free(worker->postgres);
+    worker->postgres = NULL;
+    mailbox_free(worker->mailbox);
+    /* What was posted late may have brought these anew. */
+    drop_retired(worker, INT64_MAX);
+    worker_postgres_free(worker->postgres);
+    if (worker->beat)
+        event_free(worker->beat);
+    legacy_documents_unref(worker->read.legacy);
+    snapshot_unref(worker->snapshot);
+    if (worker->listen_fd >= 0)
+        (void)close(worker->listen_fd);
+    if (worker->base)
+        event_base_free(worker->base);
+    free(worker);
+}
