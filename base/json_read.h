@@ -50,6 +50,9 @@ bool json_walk(struct slice text, const struct json_walk *walk);
 /* As json_walk for the members of an object at the top ("prices": {...} is walked by calling it on the value). */
 bool json_walk_object(struct slice text, bool (*on_member)(void *arg, struct slice key, struct slice value), void *arg);
 
+/* As json_walk for the elements of an array at the top (a member's value that on_member was given). */
+bool json_walk_array(struct slice text, bool (*on_element)(void *arg, size_t index, struct slice element), void *arg);
+
 /* Appends what a string of a good text stands for; `escaped` is what lies between its quotes (a key of json_walk). */
 void json_unescape(struct buf *out, struct slice escaped);
 

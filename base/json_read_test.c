@@ -352,6 +352,25 @@ static void a_walk_sees_elements_and_members(void **state)
     assert_walk("{\"a\":0,\"rows\":[1,2,3]}", 1, false, "a=0;");
 }
 
+static void assert_array_walk(const char *text, size_t stop_after, bool result, const char *expected)
+{
+    struct walked walked = {.log = BUF_INIT, .stop_after = stop_after};
+    assert_int_equal(json_walk_array(slice_of(text), note_element, &walked), result);
+    assert_string_equal(buf_cstr(&walked.log), expected);
+    buf_free(&walked.log);
+}
+
+static void an_array_is_walked_alone(void **state)
+{
+    (void)state;
+    assert_array_walk("[]", 0, true, "");
+    assert_array_walk(" [1, [2] ,{}]", 0, true, "0=1;1=[2];2={};");
+    assert_array_walk("[1,2,3]", 2, false, "0=1;1=2;");
+    assert_array_walk("{}", 0, false, "");
+    assert_array_walk("", 0, false, "");
+    assert_array_walk("[1,", 0, false, "0=1;");
+}
+
 static void a_walk_never_leaves_a_bad_text(void **state)
 {
     (void)state;
@@ -446,6 +465,7 @@ int main(void)
         cmocka_unit_test(doubled_keys_are_found_in_big_objects),
         cmocka_unit_test(many_faults_and_keys_stay_linear),
         cmocka_unit_test(a_walk_sees_elements_and_members),
+        cmocka_unit_test(an_array_is_walked_alone),
         cmocka_unit_test(a_walk_never_leaves_a_bad_text),
         cmocka_unit_test(unescape_gives_the_text),
         cmocka_unit_test(real_files_pass_and_come_back),

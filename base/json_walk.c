@@ -104,6 +104,16 @@ static const char *walk_array(const char *p, const char *end, const struct json_
     }
 }
 
+bool json_walk_array(struct slice text, bool (*on_element)(void *arg, size_t index, struct slice element), void *arg)
+{
+    if (text.n == 0)
+        return false;
+    const char *end = text.p + text.n;
+    const char *p = skip_space(text.p, end);
+    struct json_walk walk = {.on_element = on_element, .arg = arg};
+    return p < end && *p == '[' && walk_array(p, end, &walk) != NULL;
+}
+
 static const char *walk_member(const char *p, const char *end, const struct json_walk *walk)
 {
     if (p == end || *p != '"')
