@@ -310,6 +310,7 @@ bool import_list(struct import *import, const struct import_kind *kind, struct e
     source_open(&source, import->report, import->options->dir, name);
     free(name);
     start_pass(&pass, import, kind, &source);
+    import->found = import->found || !source.missing;
     if (source.missing) {
         report_line(import->report, "%s: not there, its rows stay as they are", source.name);
     } else if (source.faults || !check(&pass)) {

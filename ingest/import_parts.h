@@ -22,10 +22,9 @@ struct import {
     const struct import_options *options;
     struct report *report;
     struct session *session;
-    bool found;            /* some known file is there */
-    bool faulty;           /* some file was bad */
-    bool positions_loaded; /* positions.json or account-totals.json, so that they are worth comparing */
-    uint64_t work_done;    /* bytes of work, for the bar */
+    bool found;         /* some known file is there */
+    bool faulty;        /* some file was bad */
+    uint64_t work_done; /* bytes of work, for the bar */
 };
 
 /* What a file says beside its rows. */

@@ -124,7 +124,6 @@ static bool end(struct import_pass *pass, struct err *err)
     if (ok) {
         import_count(pass, &models);
         import_count(pass, &positions);
-        pass->import->positions_loaded = true;
     }
     buf_free(&sql);
     return ok;
