@@ -37,6 +37,10 @@ typedef void http_handler(void *arg, struct http_request *request);
 struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits, http_handler *handler,
                                     void *arg);
 
+/* Goes by other limits from now on. Timers that run already keep their time, and new ones that are shorter may end as
+ * late as those; connections beyond a smaller max_connections stay. */
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+
 /* Takes a listening socket (non-blocking, made by http_listen), owns it from then on, and starts to accept. One socket
  * a server. */
 bool http_server_accept(struct http_server *server, int listen_fd, struct err *err) MUST_CHECK;

@@ -142,6 +142,14 @@ struct http_server *http_server_new(struct event_base *base, const struct http_l
     return server;
 }
 
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
+{
+    server->limits = *limits;
+    server->timers.lasts_ms[HTTP_TIMER_HEADER] = limits->header_timeout_ms;
+    server->timers.lasts_ms[HTTP_TIMER_IDLE] = limits->idle_timeout_ms;
+    server->timers.lasts_ms[HTTP_TIMER_WRITE] = limits->write_timeout_ms;
+}
+
 bool http_server_accept(struct http_server *server, int listen_fd, struct err *err)
 {
     if (server->listen_fd >= 0)

@@ -55,6 +55,7 @@ static int parse_options(int argc, char **argv, struct options *options)
     const char *from_environment = getenv("NOF0_CONFIG");
     options->config = from_environment && from_environment[0] ? from_environment : "etc/nof0.yaml";
     int option = 0;
+    opterr = 0;
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         switch (option) {
         case OPTION_CONFIG:
@@ -74,7 +75,8 @@ static int parse_options(int argc, char **argv, struct options *options)
             print_usage(stdout);
             return EXIT_FINE;
         default:
-            (void)fputs("nof0d --help lists the options\n", stderr);
+            (void)fprintf(stderr, "nof0d: %s is no option or lacks its value; nof0d --help lists them\n",
+                          argv[optind - 1]);
             return EXIT_NOT_RUN;
         }
     }

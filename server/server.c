@@ -247,7 +247,6 @@ static bool reload_legacy(struct server *server, const struct settings *old, con
         server->legacy = NULL;
         return start_legacy(server, new, err);
     }
-    give_legacy(server, NULL);
     return true;
 }
 
@@ -274,6 +273,9 @@ bool server_reload(struct server *server, struct settings *settings, struct err 
     bool good = reload_legacy(server, before, settings, err);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_take_snapshot(server->workers[i], snapshot_ref(server->snapshot));
+    /* Only now, since until here a worker's settings may want them. */
+    if (server->legacy && !needs_legacy(settings))
+        give_legacy(server, NULL);
     snapshot_unref(old);
     return good;
 }

@@ -49,12 +49,19 @@ static void on_request(void *arg, struct http_request *request)
     dispatch_request(&worker->read, &health, request);
 }
 
+static bool reads_under_way(const struct worker_postgres *postgres)
+{
+    struct pg_pool_state state;
+    pg_pool_state(worker_postgres_pool(postgres), &state);
+    return state.in_flight || state.waiting;
+}
+
 static void drop_retired(struct worker *worker, int64_t now_ms)
 {
     struct retired **link = &worker->retired;
     while (*link) {
         struct retired *retired = *link;
-        if (retired->ends_ms > now_ms) {
+        if (retired->ends_ms > now_ms && reads_under_way(retired->postgres)) {
             link = &retired->next;
             continue;
         }
@@ -126,6 +133,10 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
             good = worker->postgres != NULL;
         }
         worker->read.reads = worker->postgres ? worker_postgres_reads(worker->postgres) : NULL;
+    }
+    if (worker->http) {
+        struct http_limits limits = limits_of(worker->read.settings, worker->company->worker_count);
+        http_server_set_limits(worker->http, &limits);
     }
     snapshot_unref(old);
     return good;
