@@ -11,7 +11,7 @@ build_preset() {
         flock 8
         cd "$ROOT" || exit 1
         { [[ -e $dir/build.ninja ]] || cmake --preset "$preset"; } >"$log" 2>&1 8>&- 9>&- &&
-            cmake --build "$dir" --target "$@" >>"$log" 2>&1 8>&- 9>&-
+            cmake --build "$dir" --target "$@" -- -k 0 >>"$log" 2>&1 8>&- 9>&-
     ) 8>"$dir/.build-lock"
 }
 

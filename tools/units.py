@@ -1,6 +1,6 @@
 """Runs the cmocka programs of a build folder, two at a time, and counts their tests.
 
-units.py BUILD_DIR [--match TEXT] [--counts FILE] [-- PREFIX...]
+units.py BUILD_DIR [--match TEXT] [--counts FILE] [--prefix COMMAND]
 
 ctest knows the programs; running them here gives each test's verdict instead of each program's. A program that ends
 badly without a failed test (a crash, a sanitizer's report, a time-out) is one failure more. Says nothing when all is
@@ -54,13 +54,13 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--match", default="")
     parser.add_argument("--counts")
-    parser.add_argument("prefix", nargs="*")
+    parser.add_argument("--prefix", default="", help="words put before each program")
     options = parser.parse_args()
     jobs = [job for job in programs(options.build) if options.match in job[0]]
     passed = failed = skipped = 0
     slowest = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for result in pool.map(lambda job: run(*job, options.prefix), jobs):
+        for result in pool.map(lambda job: run(*job, options.prefix.split()), jobs):
             name, p, f, s, seconds, output = result
             passed, failed, skipped = passed + p, failed + f, skipped + s
             slowest.append((seconds, name))
