@@ -46,7 +46,7 @@ CREATE TABLE positions (
     exchange_provider text COLLATE "C",
     symbol            text COLLATE "C" NOT NULL,
     side              text NOT NULL CHECK (side IN ('long', 'short')),
-    status            text NOT NULL CHECK (status IN ('open', 'closed')),
+    status            text COLLATE "C" NOT NULL CHECK (status IN ('open', 'closed')),
     entry_time_ms     bigint NOT NULL,
     entry_time_s      double precision,
     entry_price       double precision NOT NULL,

@@ -7,8 +7,9 @@
 #define STORED_HEAD "{\"$exact\": \""
 #define STORED_TAIL "\"}"
 
-/* numeric goes to 131072 digits before the point and 16383 behind it; far inside of that is far enough for doubles. */
-enum { MOST_DIGITS = 1000, MOST_EXPONENT = 1000 };
+/* jsonb prints numbers without an exponent: 1e300 would come back with 301 digits, and readers take 63 characters; 1e20
+ * would come back as an integer beyond 2^53, which readers refuse where they take a double. */
+enum { MOST_DIGITS = 50, MOST_INTEGER_DIGITS = 15 };
 
 static bool is_digit(char c)
 {
@@ -20,27 +21,49 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Moves *at behind the number token that begins there; true when jsonb would not keep its value. */
+/* Moves *at behind the exponent that begins there with 'e'; *negative says that it is below 0. */
+static size_t read_exponent(struct slice json, size_t *at, bool *negative)
+{
+    size_t i = *at + 1;
+    size_t exponent = 0;
+    bool minus = i < json.n && json.p[i] == '-';
+    i += i < json.n && (json.p[i] == '+' || json.p[i] == '-');
+    for (; i < json.n && is_digit(json.p[i]); i++)
+        if (exponent <= MOST_DIGITS)
+            exponent = exponent * 10 + (size_t)(json.p[i] - '0');
+    *negative = minus && exponent > 0;
+    *at = i;
+    return exponent;
+}
+
+/* Moves *at behind the number token that begins there; true when jsonb would not keep it well. */
 static bool number_is_special(struct slice json, size_t *at)
 {
     size_t i = *at;
     bool negative = json.p[i] == '-';
     i += negative;
-    size_t begin = i;
+    size_t digits = 0;
+    size_t integer_digits = 0;
     bool zero = true;
-    for (; i < json.n && (is_digit(json.p[i]) || json.p[i] == '.'); i++)
-        zero = zero && (json.p[i] == '0' || json.p[i] == '.');
-    size_t digits = i - begin;
-    int exponent = 0;
-    if (i < json.n && (json.p[i] == 'e' || json.p[i] == 'E')) {
-        i++;
-        i += i < json.n && (json.p[i] == '+' || json.p[i] == '-');
-        for (; i < json.n && is_digit(json.p[i]); i++)
-            if (exponent <= MOST_EXPONENT)
-                exponent = exponent * 10 + (json.p[i] - '0');
+    bool fraction = false;
+    for (; i < json.n && (is_digit(json.p[i]) || json.p[i] == '.'); i++) {
+        if (json.p[i] == '.') {
+            fraction = true;
+            continue;
+        }
+        zero = zero && json.p[i] == '0';
+        digits++;
+        integer_digits += !fraction;
+    }
+    bool special = (negative && zero && digits > 0) || digits > MOST_DIGITS;
+    if (digits > 0 && i < json.n && (json.p[i] == 'e' || json.p[i] == 'E')) {
+        bool shrinks;
+        size_t exponent = read_exponent(json, &i, &shrinks);
+        special =
+            special || digits + exponent > MOST_DIGITS || (!shrinks && integer_digits + exponent > MOST_INTEGER_DIGITS);
     }
     *at = i > *at ? i : *at + 1;
-    return (negative && zero && digits > 0) || digits > MOST_DIGITS || exponent > MOST_EXPONENT;
+    return special;
 }
 
 /* The offset behind the text whose opening quote is at `at`; json.n when it does not end. */

@@ -1,6 +1,7 @@
-/* JSON values that jsonb would change, kept whole. jsonb holds numbers as `numeric`, which has no negative zero and a
- * limited range. A value that has such a number is stored as {"$exact": "<its JSON text>"}, and so is an object that
- * happens to have that very form, so that the way back is never in doubt. Applied to whole column values only. */
+/* JSON values that jsonb would change, kept whole. jsonb holds numbers as `numeric`, which has no negative zero, has a
+ * limited range, and prints 1e300 as 301 digits and 1e20 as a large integer. A value that has such a number is stored
+ * as {"$exact": "<its JSON text>"}, and so is an object that happens to have that very form, so that the way back is
+ * never in doubt. Applied to whole column values only. */
 #ifndef NOF0_REPO_JSON_EXACT_H
 #define NOF0_REPO_JSON_EXACT_H
 
@@ -9,9 +10,9 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-/* True when the JSON text must be wrapped: it has a number token that is a negative zero or has more than a thousand
- * digits or an exponent beyond +-1000, or is itself an object of one member "$exact" with a text. Linear; any bytes are
- * safe. */
+/* True when the JSON text must be wrapped: it has a number token that is a negative zero, that would take more than
+ * fifty digits without its exponent, or that is an integer of more than fifteen digits without it; or it is itself an
+ * object of one member "$exact" with a text. Linear; any bytes are safe. */
 bool json_exact_needed(struct slice json);
 
 /* Appends {"$exact":"..."} around the text. */

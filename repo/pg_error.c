@@ -41,6 +41,12 @@ static void flatten(char *out, size_t size, const char *text)
         gap = false;
         out[n++] = *text;
     }
+    /* A cut through a character takes all of it away. */
+    if (*text && ((unsigned char)*text & 0xc0) == 0x80) {
+        while (n > 0 && ((unsigned char)out[n - 1] & 0xc0) == 0x80)
+            n--;
+        n -= n > 0;
+    }
     out[n] = '\0';
 }
 

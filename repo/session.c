@@ -18,6 +18,21 @@ static void ignore_notice(void *arg, const PGresult *result)
     (void)result;
 }
 
+/* A password that is not percent-encoded makes libpq take a piece of it for the host or the port, and its message would
+ * show that piece. */
+static bool check_option(const PQconninfoOption *option, struct err *err)
+{
+    if (!option->val)
+        return true;
+    if (strcmp(option->keyword, "host") == 0 && strchr(option->val, '@'))
+        return err_set(err, ERR_INVALID,
+                       "the Postgres DSN has an '@' in its host; inside a password it must be written %%40");
+    if (strcmp(option->keyword, "port") == 0 && option->val[strspn(option->val, "0123456789,")] != '\0')
+        return err_set(err, ERR_INVALID,
+                       "the Postgres DSN has a port that is no number; a password must be percent-encoded");
+    return true;
+}
+
 static bool check_dsn(const char *dsn, struct err *err)
 {
     char *message = NULL;
@@ -26,8 +41,11 @@ static bool check_dsn(const char *dsn, struct err *err)
     PQfreemem(message);
     if (!options)
         return err_set(err, ERR_INVALID, "the Postgres DSN is neither a postgresql:// URI nor keyword=value pairs");
+    bool good = true;
+    for (const PQconninfoOption *option = options; good && option->keyword; option++)
+        good = check_option(option, err);
     PQconninfoFree(options);
-    return true;
+    return good;
 }
 
 struct session *session_open(const char *dsn, struct err *err)
