@@ -177,8 +177,8 @@ static void refill(struct pg_pool *pool)
         }
     }
     if (!fine && !trying && count_links(pool, LINK_EMPTY) > 0 && !evtimer_pending(pool->retry, NULL)) {
-        unsigned doublings = pool->failures < 5 ? pool->failures - 1 : 4;
-        int64_t most = BACKOFF_FIRST_MS << doublings;
+        unsigned doublings = pool->failures > 4 ? 4 : pool->failures;
+        int64_t most = (BACKOFF_FIRST_MS / 2) << doublings;
         most = most < BACKOFF_LAST_MS ? most : BACKOFF_LAST_MS;
         /* Between half and all of it, so that many pools do not knock together. */
         struct timeval span = milliseconds(most / 2 + rand_r(&pool->seed) % (most / 2 + 1));
@@ -288,15 +288,15 @@ void pg_pool_completed(struct pg_link *link, struct pg_batch *batch)
 void pg_pool_lost(struct pg_link *link, const struct err *err)
 {
     struct pg_pool *pool = link->pool;
-    struct err told = *err;
+    struct batch_list orphans = TAILQ_HEAD_INITIALIZER(orphans);
+    bool unproven = link->state == LINK_NEW || clock_mono_ms() - link->born_ms < YOUNG_MS;
+    pg_link_close(link, &orphans);
+    /* A server that ends the session says why in answer to what it was asked; libpq only sees the line go dead. */
+    struct pg_batch *batch = TAILQ_FIRST(&orphans);
+    struct err told = batch && batch->err.code == ERR_UNAVAILABLE ? batch->err : *err;
     told.code = ERR_UNAVAILABLE;
     remember(pool, &told);
-    if (link->state == LINK_NEW || clock_mono_ms() - link->born_ms < YOUNG_MS) {
-        pool->failures++;
-    }
-    struct batch_list orphans = TAILQ_HEAD_INITIALIZER(orphans);
-    pg_link_close(link, &orphans);
-    struct pg_batch *batch;
+    pool->failures += unproven;
     while ((batch = TAILQ_FIRST(&orphans))) {
         TAILQ_REMOVE(&orphans, batch, entry);
         end_batch(batch, &told);

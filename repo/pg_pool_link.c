@@ -116,7 +116,7 @@ bool pg_link_open(struct pg_link *link, PGconn *conn)
     link->state = LINK_NEW;
     link->retiring = false;
     link->born_ms = link->heard_ms = clock_mono_ms();
-    memset(link->prepared, 0, link->prepared_room * sizeof *link->prepared);
+    link->prepared_room = 0;
     if (event_assign(&link->readable, base, PQsocket(conn), EV_READ | EV_PERSIST, on_readable, link) != 0 ||
         event_assign(&link->writable, base, PQsocket(conn), EV_WRITE, on_writable, link) != 0 ||
         event_assign(&link->probe, base, -1, 0, on_probe, link) != 0) {
@@ -137,7 +137,7 @@ void pg_link_send(struct pg_link *link, struct pg_batch *batch)
 
 void pg_link_probe(struct pg_link *link, int limit_ms)
 {
-    struct timeval limit = {limit_ms / 1000, (limit_ms % 1000) * 1000};
+    struct timeval limit = {limit_ms / 1000, limit_ms % 1000 * 1000L};
     event_add(&link->probe, &limit);
     pg_link_send(link, pg_batch_new(link->pool, NULL, 0));
 }

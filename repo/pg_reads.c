@@ -46,7 +46,7 @@ static void release(struct repo_answer *face)
 
 /* --- Which statements answer a query --- */
 
-static const char *const document_names[READ_KIND_COUNT] = {
+static const char *const document_names[READ_KIND_COUNT + 1] = {
     [READ_ACCOUNT_TOTALS] = "account-totals",
     [READ_POSITIONS] = "positions",
     [READ_TRADES] = "trades",
@@ -338,12 +338,12 @@ struct repo_reads *pg_reads_new(struct pg_pool *pool, const struct pg_reads_conf
     return &reads->face;
 }
 
-void pg_reads_free(struct repo_reads *face)
+void pg_reads_free(struct repo_reads *reads)
 {
-    struct pg_reads *reads = (struct pg_reads *)face;
-    if (reads) {
-        read_sql_set_free(reads->sql);
-        free(reads->price_provider);
-        free(reads);
+    struct pg_reads *own = (struct pg_reads *)reads;
+    if (own) {
+        read_sql_set_free(own->sql);
+        free(own->price_provider);
+        free(own);
     }
 }
