@@ -1,5 +1,6 @@
 /* nof0ctl, the operator's tool: finds the subcommand in the table below and runs it. */
 #include "cli/cli_internal.h"
+#include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
 #include "cli/cmd_migrate.h"
 
@@ -15,6 +16,7 @@ struct command {
 
 /* In the order in which --help lists them. */
 static const struct command commands[] = {
+    {"export", cmd_export, "write what was imported as legacy JSON files again"},
     {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
 };

@@ -83,8 +83,7 @@ static bool compare_positions(struct import *import, struct err *err)
 
 static bool finish(struct import *import, struct err *err)
 {
-    bool compares = is_wanted(import->options, "positions") || is_wanted(import->options, "account-totals");
-    return (!compares || import->options->quiet || compare_positions(import, err)) &&
+    return (!import->holdings_loaded || import->options->quiet || compare_positions(import, err)) &&
            session_exec(import->session, "SELECT refresh_views_nof0()", err);
 }
 

@@ -325,8 +325,10 @@ bool import_list(struct import *import, const struct import_kind *kind, struct e
         if (kind->checked)
             kind->checked(&pass);
         ok = load(&pass, err) || import_load_failed(import, &source, err);
-        if (ok && !source.faults)
+        if (ok && !source.faults) {
             tell_counts(&pass);
+            import->holdings_loaded |= kind == &import_positions || kind == &import_account_totals;
+        }
     }
     stop_pass(&pass);
     source_close(&source);

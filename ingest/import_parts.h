@@ -22,9 +22,10 @@ struct import {
     const struct import_options *options;
     struct report *report;
     struct session *session;
-    bool found;         /* some known file is there */
-    bool faulty;        /* some file was bad */
-    uint64_t work_done; /* bytes of work, for the bar */
+    bool found;           /* some known file is there */
+    bool faulty;          /* some file was bad */
+    bool holdings_loaded; /* positions.json or account-totals.json, so that comparing them is of interest */
+    uint64_t work_done;   /* bytes of work, for the bar */
 };
 
 /* What a file says beside its rows. */
