@@ -10,6 +10,9 @@
 #include <yaml.h>
 #include <zlib.h>
 
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x) /* of what a macro stands for */
+
 const char *build_version(void)
 {
     return NOF0_VERSION;
@@ -23,9 +26,9 @@ const char *build_commit(void)
 const char *build_compiler(void)
 {
 #ifdef __clang__
-    return "clang " __clang_version__;
+    return "clang " TEXT_OF(__clang_major__) "." TEXT_OF(__clang_minor__) "." TEXT_OF(__clang_patchlevel__);
 #else
-    return "gcc " __VERSION__;
+    return "gcc " TEXT_OF(__GNUC__) "." TEXT_OF(__GNUC_MINOR__) "." TEXT_OF(__GNUC_PATCHLEVEL__);
 #endif
 }
 

@@ -17,8 +17,8 @@ struct endpoint {
     const struct param_spec *params;
     assemble_fn *assemble;
     size_t source_offset; /* of an enum settings_source in struct settings */
-    enum endpoint_ttl ttl;
     double max_age, s_maxage, stale; /* times the class's seconds */
+    enum endpoint_ttl ttl;
     enum endpoint_time time;
 };
 

@@ -111,37 +111,55 @@ static bool next_line(struct slice *text, struct slice *line)
     return true;
 }
 
-/* Every connection is a descriptor, and the usual soft limit is 1024. */
-static void raise_descriptor_limit(const struct settings *settings)
+/* Every connection is a descriptor, and the usual soft limit is 1024. Above the hard limit only a privileged process
+ * gets; others take what there is. */
+static void raise_descriptor_limit(rlim_t wanted)
 {
-    enum { OTHER_DESCRIPTORS = 512 };
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    rlim_t wanted = (rlim_t)settings->server_max_connections + OTHER_DESCRIPTORS;
-    if (limit.rlim_cur >= wanted)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     struct rlimit raised = {wanted, limit.rlim_max < wanted ? wanted : limit.rlim_max};
-    /* Above the hard limit only a privileged process gets; others take what there is. */
-    if (limit.rlim_max < wanted && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
         return;
-    raised = (struct rlimit){limit.rlim_max < wanted ? limit.rlim_max : wanted, limit.rlim_max};
-    if (setrlimit(RLIMIT_NOFILE, &raised) != 0 || raised.rlim_cur < wanted)
-        log_event(LOG_WARN, "server.few_descriptors",
-                  LOG_FIELDS(log_int("limit", (int64_t)raised.rlim_cur), log_int("wanted", (int64_t)wanted)));
+    raised = (struct rlimit){limit.rlim_max, limit.rlim_max};
+    (void)setrlimit(RLIMIT_NOFILE, &raised);
+}
+
+/* Descriptors for max_connections, and for files, pools and loops beside them. */
+static rlim_t descriptors_wanted(const struct settings *settings)
+{
+    enum { OTHER_DESCRIPTORS = 512 };
+    return (rlim_t)settings->server_max_connections + OTHER_DESCRIPTORS;
+}
+
+static void log_descriptor_limit(rlim_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
+        log_event(LOG_INFO, "server.few_descriptors",
+                  LOG_FIELDS(log_int("limit", (int64_t)limit.rlim_cur), log_int("wanted", (int64_t)wanted)));
 }
 
 static void log_changes(const struct settings *old, const struct settings *new)
 {
     struct buf keys = BUF_INIT;
+    struct slice key;
     size_t waiting = settings_changes(old, new, true, &keys);
     struct slice text = buf_slice(&keys);
-    struct slice key;
     while (waiting && next_line(&text, &key))
         log_event(LOG_WARN, "config.needs_restart", LOG_FIELDS(log_slice("key", key)));
     buf_clear(&keys);
-    size_t changed = settings_changes(old, new, false, &keys);
-    log_event(LOG_INFO, "config.reloaded", LOG_FIELDS(log_int("changed", (int64_t)changed)));
+
+    struct buf list = BUF_INIT;
+    (void)settings_changes(old, new, false, &keys);
+    text = buf_slice(&keys);
+    while (next_line(&text, &key)) {
+        if (list.len)
+            buf_append_char(&list, ' ');
+        buf_append_slice(&list, key);
+    }
+    log_event(LOG_INFO, "config.reloaded", LOG_FIELDS(log_slice("changed", buf_slice(&list))));
+    buf_free(&list);
     buf_free(&keys);
 }
 
@@ -219,7 +237,8 @@ static void serve(struct server *server, int signal_fd, const char *config)
 static int run(struct settings *settings, const char *config)
 {
     log_setup(STDERR_FILENO, settings->log_level, settings->log_format);
-    raise_descriptor_limit(settings);
+    rlim_t descriptors = descriptors_wanted(settings);
+    raise_descriptor_limit(descriptors);
 
     /* Blocked before any thread starts, so that every thread has it so and only the descriptor gets them. */
     sigset_t signals;
@@ -242,6 +261,7 @@ static int run(struct settings *settings, const char *config)
         (void)close(signal_fd);
         return EXIT_NOT_RUN;
     }
+    log_descriptor_limit(descriptors);
     serve(server, signal_fd, config);
     server_free(server);
     (void)close(signal_fd);

@@ -103,7 +103,7 @@ bool negotiate_not_modified(struct slice if_none_match, const char *etag)
             continue;
         }
         struct slice tag = next_tag(&rest);
-        if (!tag.p)
+        if (!tag.p || !own.p)
             return false;
         if (slice_equal(tag, own))
             return true;

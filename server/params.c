@@ -6,15 +6,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static bool fault_set(struct param_fault *fault, const char *param, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static __attribute__((format(printf, 3, 0))) void fault_fill(struct param_fault *fault, const char *param,
+                                                             const char *format, va_list arguments)
+{
+    fault->param = param;
+    (void)vsnprintf(fault->message, sizeof fault->message, format, arguments);
+}
 
-static bool fault_set(struct param_fault *fault, const char *param, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) bool fault_set(struct param_fault *fault, const char *param,
+                                                            const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fault->param = param;
-    (void)vsnprintf(fault->message, sizeof fault->message, format, arguments);
+    fault_fill(fault, param, format, arguments);
     va_end(arguments);
     return false;
 }

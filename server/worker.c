@@ -144,7 +144,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
 
 static bool watch_beat(struct worker *worker)
 {
-    const struct timeval every = {.tv_usec = HEARTBEAT_MS * 1000};
+    const struct timeval every = {.tv_usec = 1000L * HEARTBEAT_MS};
     worker->beat = event_new(worker->base, -1, EV_PERSIST, on_beat, worker);
     return worker->beat && event_add(worker->beat, &every) == 0;
 }
