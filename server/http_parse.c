@@ -340,8 +340,8 @@ static bool line_within_limits(const struct reading *r, struct slice line)
             return refuse(head, 414, "the request target is too long");
         return true;
     }
-    bool may_be_the_end = line.n == 1 && line.p[0] == '\r';
-    size_t size = (size_t)(line.p - r->bytes) - head->fields_start + line.n;
+    bool may_be_the_end = line.n == 0 || (line.n == 1 && line.p[0] == '\r');
+    size_t size = (size_t)(line.p - r->bytes) - head->fields_start + line.n + 1; /* with its LF */
     if (size > r->limits->max_headers && !may_be_the_end)
         return refuse(head, 431, "the headers are too long");
     return true;
