@@ -19,6 +19,8 @@ static const struct command commands[] = {
     {"export", cmd_export, "write what was imported as legacy JSON files again"},
     {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
+    {"import", cmd_import, "load a folder of legacy JSON files into the database"},
+    {"export", cmd_export, "write the database out as a folder of legacy JSON files"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

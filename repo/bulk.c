@@ -182,6 +182,8 @@ static bool insert_new(struct bulk *bulk, struct bulk_counts *counts, struct err
         put_key_match(&sql, table);
         buf_append_char(&sql, ')');
     }
+    /* In the order in which they came: neighbours in a feed become neighbours on disk, and serial ids count up. */
+    buf_append_str(&sql, " ORDER BY s.ctid");
     table_put_on_conflict(&sql, table);
     buf_append_str(&sql, " RETURNING xmax = 0 AS fresh) SELECT count(*) FILTER (WHERE fresh)::text,"
                          " count(*) FILTER (WHERE NOT fresh)::text FROM merged");

@@ -35,8 +35,8 @@ bool bulk_add(struct bulk *bulk, const void *row, struct err *err) MUST_CHECK;
 /* Sends what is still in memory, so that the temporary table has every row added. bulk_merge does this by itself. */
 bool bulk_flush(struct bulk *bulk, struct err *err) MUST_CHECK;
 
-/* Merges into the table: inserts new keys, updates rows whose written columns differ (updated_at = now()). *counts is
- * filled on success. Once per bulk. */
+/* Merges into the table: inserts new keys in the order in which they were added, updates rows whose written columns
+ * differ (updated_at = now()). *counts is filled on success. Once per bulk. */
 bool bulk_merge(struct bulk *bulk, enum bulk_merge_kind kind, struct bulk_counts *counts, struct err *err) MUST_CHECK;
 
 /* Drops the temporary table where the transaction still works, and frees. NULL is fine. */
