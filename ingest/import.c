@@ -81,10 +81,21 @@ static bool compare_positions(struct import *import, struct err *err)
     return true;
 }
 
+/* Views are derived, so numbers that are too extreme to be summed up do not make an import fail. */
+static bool refresh_views(struct import *import, struct err *err)
+{
+    if (session_exec(import->session, "SELECT refresh_views_nof0()", err))
+        return true;
+    if (err->code != ERR_INVALID)
+        return false;
+    report_problem(import->report, "import: everything is stored, but the views could not be computed: %s", err->text);
+    return true;
+}
+
 static bool finish(struct import *import, struct err *err)
 {
     return (!import->holdings_loaded || import->options->quiet || compare_positions(import, err)) &&
-           session_exec(import->session, "SELECT refresh_views_nof0()", err);
+           refresh_views(import, err);
 }
 
 static bool check_folder(const char *dir, struct err *err)

@@ -130,7 +130,6 @@ static bool take_element(struct import_pass *pass, struct slice text, const char
 static bool on_element(void *arg, size_t index, struct slice text)
 {
     struct import_pass *pass = arg;
-    pass->document.list_seen = true;
     return take_element(pass, text, NULL, arena_printf(pass->arena, "$.%s[%zu]", pass->kind->list_key, index));
 }
 
@@ -149,7 +148,7 @@ static bool take_member(struct import_pass *pass, const char *key, struct slice 
     bool is_list = strcmp(key, kind->list_key) == 0;
     if (is_list && value.n > 0 && *value.p == (kind->is_map ? '{' : '[')) {
         pass->document.list_seen = true;
-        return kind->is_map ? json_walk_object(value, on_map_member, pass) : true;
+        return kind->is_map ? json_walk_object(value, on_map_member, pass) : json_walk_array(value, on_element, pass);
     }
     if (pass->walk > 0)
         return true;
@@ -181,12 +180,7 @@ static bool walk_file(struct import_pass *pass)
 {
     feed_order_free(&pass->order);
     pass->order = (struct feed_order)FEED_ORDER_INIT;
-    /* No key of JSON has a zero byte, so for a map every member comes as a member. */
-    struct json_walk walk = {.array_key = pass->kind->is_map ? SLICE("\0") : slice_of(pass->kind->list_key),
-                             .on_element = on_element,
-                             .on_member = on_member,
-                             .arg = pass};
-    bool ok = json_walk(pass->source->text, &walk);
+    bool ok = json_walk_object(pass->source->text, on_member, pass);
     if (!ok && pass->err.code == ERR_NONE) {
         import_fault(pass, "$", "must be an object");
         return true;
