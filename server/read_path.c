@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
-/* Measured on a 2 GHz core: assembling writes some 300 MB/s, zlib's level 6 reads some 40 MB/s of this JSON. So much of
- * each is about a millisecond. */
-enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024 };
+/* So much of each is about a millisecond of one core, or less: assembling rows, compressing JSON at level 6, and
+ * looking through a legacy file by its index and copying what matches. */
+enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024, INLINE_LEGACY_BYTES = 4 * 1024 * 1024 };
 
 /* One read under way. Lives in the request's arena. */
 struct read_job {
@@ -64,6 +64,8 @@ static void reply_failure(struct read_job *job)
 
 static void finish(struct read_job *job)
 {
+    if (job->document && job->legacy && job->legacy == job->path->legacy)
+        recent_keep(job->path->recent, &job->query, job->document);
     legacy_documents_unref(job->legacy);
     if (job->document)
         reply_document(job->request, job->path->settings, job->endpoint, job->document, job->gzip);
@@ -77,11 +79,11 @@ static void finish_on_loop(void *arg)
 }
 
 /* Compressing costs the most by far, so only for a client that will read it. */
-static void compress_if_wanted(const struct read_job *job, struct document *document)
+static bool wants_compression(const struct read_job *job, const struct document *document)
 {
-    if (job->gzip && (int64_t)document_body(document).n >= job->gzip_min_bytes &&
-        !negotiate_not_modified(job->if_none_match, document_etag(document)))
-        document_compress(document, job->gzip_level);
+    return job->gzip && !document_is_compressed(document) &&
+           (int64_t)document_body(document).n >= job->gzip_min_bytes &&
+           !negotiate_not_modified(job->if_none_match, document_etag(document));
 }
 
 static struct document *document_of_buf(struct buf *json, struct document_tail tail)
@@ -103,7 +105,6 @@ static void build_from_rows(struct read_job *job)
     }
     struct document_tail tail = {job->endpoint->time == ENDPOINT_TIME_NONE ? DOCUMENT_TAIL_END : DOCUMENT_TAIL_LIVE, 0};
     job->document = document_of_buf(&json, tail);
-    compress_if_wanted(job, job->document);
 }
 
 static void build_from_legacy(struct read_job *job)
@@ -122,9 +123,14 @@ static void build_from_legacy(struct read_job *job)
         buf_append_slice(&scratch, answer.json);
     }
     job->document = document_of_buf(&scratch, legacy_documents_tail(job->query.kind, &answer));
-    compress_if_wanted(job, job->document);
 out:
     buf_free(&scratch);
+}
+
+static void compress(void *arg)
+{
+    struct read_job *job = arg;
+    document_compress(job->document, job->gzip_level);
 }
 
 /* Makes the document; on the loop or on an offload thread. Touches nothing of the request but slices that lie still. */
@@ -137,14 +143,34 @@ static void build(void *arg)
         build_from_legacy(job);
 }
 
-static void build_and_finish(struct read_job *job, size_t bytes)
+static void build_whole(void *arg)
 {
-    size_t most = job->gzip ? INLINE_GZIP_BYTES : INLINE_PLAIN_BYTES;
+    struct read_job *job = arg;
+    build(job);
+    if (job->document && wants_compression(job, job->document))
+        compress(job);
+}
+
+static void offload(struct read_job *job, void (*run)(void *arg))
+{
+    offload_submit(job->path->offload, job->path->mailbox, run, finish_on_loop, job);
+}
+
+/* `bytes` is what there is to go through, `most` how much of it may be done on the loop. */
+static void build_and_finish(struct read_job *job, size_t bytes, size_t most)
+{
     if (bytes > most) {
-        offload_submit(job->path->offload, job->path->mailbox, build, finish_on_loop, job);
+        offload(job, build_whole);
         return;
     }
     build(job);
+    if (job->document && wants_compression(job, job->document)) {
+        if (document_body(job->document).n > INLINE_GZIP_BYTES) {
+            offload(job, compress);
+            return;
+        }
+        compress(job);
+    }
     finish(job);
 }
 
@@ -157,7 +183,7 @@ static void on_rows(void *arg, struct repo_answer *answer, const struct err *err
         return;
     }
     job->answer = answer;
-    build_and_finish(job, answer->bytes);
+    build_and_finish(job, answer->bytes, job->gzip ? INLINE_GZIP_BYTES : INLINE_PLAIN_BYTES);
 }
 
 /* Whether the query can ask for a part of the file, which has to be looked for. */
@@ -185,8 +211,14 @@ static void read_legacy(struct read_job *job)
         finish(job);
         return;
     }
+    struct document *known = recent_find(job->path->recent, &job->query);
+    if (known && !wants_compression(job, known)) {
+        job->document = document_ref(known);
+        finish(job);
+        return;
+    }
     job->legacy = legacy_documents_ref(job->path->legacy);
-    build_and_finish(job, query_narrows(&job->query) ? whole_size(job) : 0);
+    build_and_finish(job, query_narrows(&job->query) ? whole_size(job) : 0, INLINE_LEGACY_BYTES);
 }
 
 static void read_repo(struct read_job *job)
@@ -197,6 +229,13 @@ static void read_repo(struct read_job *job)
         return;
     }
     job->path->reads->read(job->path->reads, &job->query, on_rows, job);
+}
+
+void read_path_take_legacy(struct read_path *path, struct legacy_documents *documents)
+{
+    recent_clear(path->recent);
+    legacy_documents_unref(path->legacy);
+    path->legacy = documents;
 }
 
 void read_path_answer(struct read_path *path, struct http_request *request, const struct endpoint *endpoint,

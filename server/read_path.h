@@ -9,6 +9,7 @@
 #include "server/http.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
+#include "server/recent.h"
 
 /* What a worker reads with. Open on purpose: the worker replaces what a reload or a new legacy set changes, at any time
  * between two callbacks of its loop. */
@@ -16,6 +17,7 @@ struct read_path {
     const struct settings *settings;
     struct repo_reads *reads;        /* NULL: no Postgres is configured */
     struct legacy_documents *legacy; /* NULL: no folder is configured */
+    struct recent *recent;           /* parts of `legacy` that were asked for; cleared when it changes */
     struct offload *offload;
     struct mailbox *mailbox; /* of the worker's loop */
     struct {                 /* a source that is down is logged once a second, not once a request */
@@ -23,6 +25,9 @@ struct read_path {
         int64_t untold;
     } failures;
 };
+
+/* Goes over to other legacy documents (NULL: none); takes the reference. */
+void read_path_take_legacy(struct read_path *path, struct legacy_documents *documents);
 
 /* Answers the request, now or later. `query` is the checked question; its slices must live as long as the request. */
 void read_path_answer(struct read_path *path, struct http_request *request, const struct endpoint *endpoint,

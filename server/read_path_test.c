@@ -138,6 +138,7 @@ static int set_up(void **state)
     f->fake.leader_count = 3;
     f->path = (struct read_path){.settings = f->settings,
                                  .reads = &f->fake.reads,
+                                 .recent = recent_new(),
                                  .offload = offload_start(2, &err),
                                  .mailbox = mailbox_new(f->base, &err)};
     const struct http_limits limits = {.max_uri = 8192,
@@ -164,6 +165,8 @@ static int tear_down(void **state)
     http_server_free(f->http);
     offload_stop(f->path.offload);
     mailbox_free(f->path.mailbox);
+    read_path_take_legacy(&f->path, NULL);
+    recent_free(f->path.recent);
     event_base_free(f->base);
     settings_free(f->settings);
     free(f);

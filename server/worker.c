@@ -156,6 +156,7 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
     worker->index = index;
     worker->company = company;
     worker->listen_fd = listen_fd;
+    worker->read.recent = recent_new();
     atomic_init(&worker->beat_ms, 0);
     worker->base = event_base_new();
     if (!worker->base) {
@@ -235,8 +236,7 @@ void worker_take_snapshot(struct worker *worker, struct snapshot *snapshot)
 static void on_legacy(void *arg)
 {
     struct parcel *parcel = arg;
-    legacy_documents_unref(parcel->worker->read.legacy);
-    parcel->worker->read.legacy = parcel->content;
+    read_path_take_legacy(&parcel->worker->read, parcel->content);
     free(parcel);
 }
 
@@ -291,7 +291,8 @@ void worker_free(struct worker *worker)
     worker_postgres_free(worker->postgres);
     if (worker->beat)
         event_free(worker->beat);
-    legacy_documents_unref(worker->read.legacy);
+    read_path_take_legacy(&worker->read, NULL);
+    recent_free(worker->read.recent);
     snapshot_unref(worker->snapshot);
     if (worker->listen_fd >= 0)
         (void)close(worker->listen_fd);
