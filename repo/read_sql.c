@@ -79,7 +79,7 @@ static const struct text texts[SQL_TRADES_PAGE] = {
          " return_pct, equity, sharpe, NULL::bigint AS feed_ordinal, NULL::jsonb AS wire_detail,"
          " to_timestamp(timestamp_ms / 1000.0) AS created_at, to_timestamp(timestamp_ms / 1000.0) AS updated_at"
          " FROM v_leaderboard) AS t"
-         " WHERE NOT EXISTS (SELECT 1 FROM leaderboard_entries AS e WHERE e.feed_ordinal IS NOT NULL)"
+         " WHERE (SELECT min(e.feed_ordinal) FROM leaderboard_entries AS e WHERE e.feed_ordinal IS NOT NULL) IS NULL"
          " ORDER BY t.id",
          {PARAM_NONE}},
     [SQL_ANALYTICS_ALL] = {"analytics_all",
