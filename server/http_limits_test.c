@@ -11,7 +11,7 @@ static void a_request_that_trickles_in_is_ended(void **state)
     static const char *const begun[] = {
         "G",
         "GET / HTTP/1.1\r\nHost: a\r\nX: ",
-        GET("/parts") "GET /parts HT",
+        "GET /parts HTTP/1.1\r\nHost: a\r\n\r\nGET /parts HT",
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345",
         "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12",
     };

@@ -16,7 +16,7 @@ static bool set_option(int fd, int level, int option)
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof own;
     if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
         return 0;
