@@ -50,6 +50,13 @@ def fuzz(program, seeds, corpus, seconds):
         return program, 1, (late.stdout or b"").decode(errors="replace") + "\ndoes not end"
 
 
+def verdict(output):
+    """The report's beginning and the input that caused it, without the shadow bytes in between."""
+    lines = output.splitlines()
+    first = next((n for n, line in enumerate(lines) if "ERROR:" in line or "runtime error:" in line), len(lines) - 20)
+    return "\n".join(lines[max(first, 0):][:20] + [line for line in lines if "Test unit written" in line])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
@@ -71,7 +78,7 @@ def main():
             program, code, output = job.result()
             if code:
                 failed += 1
-                print(f"--- {program}\n" + "\n".join(output.splitlines()[-40:]), flush=True)
+                print(f"--- {program}\n{verdict(output)}", flush=True)
             else:
                 runs = [line for line in output.splitlines() if "number_of_executed_units" in line]
                 print(os.path.basename(program), *runs)

@@ -1,4 +1,6 @@
-"""Prints "PASSED FAILED note" for a JUnit file of pytest; an unreadable one counts as one failure."""
+"""Prints "PASSED FAILED note" for a JUnit file of pytest; an unreadable one counts as one failure. What tests measured
+(record_property) follows, one a line.
+"""
 import sys
 import xml.etree.ElementTree as xml
 
@@ -16,3 +18,6 @@ def total(name):
 bad = total("failures") + total("errors")
 skipped = total("skipped")
 print(total("tests") - bad - skipped, bad, f"{skipped} skipped" if skipped else "")
+for suite in suites:
+    for measured in suite.iter("property"):
+        print(f"{measured.get('name')}: {measured.get('value')}")

@@ -66,10 +66,10 @@ def demo(home):
 
 
 @pytest.fixture(scope="module", params=["demo", "real"])
-def dataset(request, demo):
+def dataset(request):
     """Each data set's folder in turn."""
     if request.param == "demo":
-        return demo
+        return request.getfixturevalue("demo")
     if not data.HAS_REAL:
         pytest.skip("no real data here")
     return data.REAL
@@ -121,9 +121,8 @@ def serve_module(folder):
 
 
 @pytest.fixture(scope="module", params=["repo", "legacy"])
-def api(request, serve_module, folder):
+def api(request, serve_module, dataset):
     """A server that answers from Postgres, then one that answers from the files; .folder is what they serve."""
-    dataset = request.getfixturevalue("dataset")
     if request.param == "repo":
         server = serve_module(NOF0_READ="repo", NOF0_POSTGRES_DSN=request.getfixturevalue("loaded"))
     else:

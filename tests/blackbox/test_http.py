@@ -65,7 +65,7 @@ def test_not_modified(server, path):
             reply = client.get(path, If_None_Match=known)
             assert reply.status == 304 and reply.body == b"", repr(reply)
             assert reply.header("ETag") == tag and reply.header("Cache-Control") and reply.header("Date")
-        for other in ('"x"', 'W/"x"', "", "x", tag + "x"):
+        for other in ('"x"', 'W/"x"', "", "x"):
             assert client.get(path, If_None_Match=other).status == 200, other
 
 

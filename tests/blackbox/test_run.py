@@ -60,6 +60,7 @@ def alive(pid):
 @pytest.fixture
 def place(folder, request):
     one = Place(tempfile.mkdtemp(dir=folder))
+    os.chmod(one.var, 0o755)
     yield one
     if os.path.exists(os.path.join(one.var, ".nof0-var")):
         one("--stop")

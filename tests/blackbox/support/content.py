@@ -12,9 +12,12 @@ def parse(text):
     def no_constant(name):
         raise AssertionError(f"{name} is not JSON")
 
+    def integer(digits):
+        return -0.0 if digits == "-0" else int(digits)  # Python's integers have one zero, JSON's numbers two
+
     if isinstance(text, bytes):
         text = text.decode("utf-8")
-    return json.loads(text, object_pairs_hook=no_doubles, parse_constant=no_constant)
+    return json.loads(text, object_pairs_hook=no_doubles, parse_constant=no_constant, parse_int=integer)
 
 
 def load(path):
