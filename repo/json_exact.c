@@ -142,7 +142,7 @@ static bool has_wrapped_form(struct slice json)
     if (at >= json.n || json.p[at] != '"')
         return false;
     size_t behind = skip_text(json, at);
-    if (!key_is_exact(json.p + at + 1, json.p + behind - 1))
+    if (behind < at + 2 || !key_is_exact(json.p + at + 1, json.p + behind - 1))
         return false;
     at = skip_space(json, behind);
     if (at >= json.n || json.p[at] != ':')

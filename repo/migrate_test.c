@@ -132,19 +132,19 @@ struct text_migration {
 };
 
 /* Migrations 0001_m, 0002_m, ... of these texts. */
-static struct migration_set *set_of(const struct text_migration *texts, unsigned count)
+static struct migration_set *set_of(const struct text_migration *texts, size_t count)
 {
     struct migration_file files[16];
     char names[16][32];
     struct err err = ERR_INIT;
     assert_true(count <= 8);
-    for (unsigned i = 0; i < count; i++) {
-        snprintf(names[2 * i], sizeof names[0], "%04u_m.up.sql", i + 1);
-        snprintf(names[2 * i + 1], sizeof names[0], "%04u_m.down.sql", i + 1);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(names[2 * i], sizeof names[0], "%04zu_m.up.sql", i + 1);
+        snprintf(names[2 * i + 1], sizeof names[0], "%04zu_m.down.sql", i + 1);
         files[2 * i] = (struct migration_file){names[2 * i], texts[i].up, strlen(texts[i].up)};
         files[2 * i + 1] = (struct migration_file){names[2 * i + 1], texts[i].down, strlen(texts[i].down)};
     }
-    struct migration_set *set = migration_set_new(files, 2 * (size_t)count, &err);
+    struct migration_set *set = migration_set_new(files, 2 * count, &err);
     if (!set)
         fail_msg("%s", err.text);
     return set;

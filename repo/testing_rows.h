@@ -144,7 +144,7 @@ static inline int64_t rows_integer(uint64_t *state, int64_t least, int64_t most)
     case 2:
         return (int64_t)rows_below(state, 5) - 2;
     default:
-        return least + (int64_t)(rows_random(state) % ((uint64_t)most - (uint64_t)least));
+        return (int64_t)((uint64_t)least + rows_random(state) % ((uint64_t)most - (uint64_t)least));
     }
 }
 
@@ -253,12 +253,19 @@ static inline void rows_fill(const struct table *table, void *row, size_t number
     }
 }
 
+static inline uint64_t rows_bits(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static inline bool rows_same_json(const cJSON *a, const cJSON *b)
 {
     if ((a->type & 0xff) != (b->type & 0xff))
         return false;
     if (cJSON_IsNumber(a))
-        return memcmp(&a->valuedouble, &b->valuedouble, sizeof a->valuedouble) == 0;
+        return rows_bits(a->valuedouble) == rows_bits(b->valuedouble);
     if (cJSON_IsString(a))
         return strcmp(a->valuestring, b->valuestring) == 0;
     if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b))
@@ -303,7 +310,7 @@ static inline bool rows_same_value(enum col_kind kind, const void *a, const void
     case COL_F64: {
         const struct col_f64 *x = a;
         const struct col_f64 *y = b;
-        return x->set == y->set && (!x->set || memcmp(&x->v, &y->v, sizeof x->v) == 0);
+        return x->set == y->set && (!x->set || rows_bits(x->v) == rows_bits(y->v));
     }
     case COL_BOOL: {
         const struct col_bool *x = a;
