@@ -16,7 +16,7 @@ enum {
     PROVEN_MS = 200,     /* a connection heard from so lately is not suspect */
     SETUP_MS = 2000,     /* a new connection must answer its first question within */
     YOUNG_MS = 1000,     /* a connection that breaks sooner counts as a failure to connect */
-    BATCH_SENDS_MAX = 2, /* how often a batch is sent at most */
+    BATCH_SENDS_MAX = 3, /* how often a batch is sent at most */
 };
 
 /* What libpq owes for a batch, in order, before the sync point. */

@@ -1,0 +1,134 @@
+#include "bench/load.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct runner {
+    const struct load_plan *plan;
+    pthread_t thread;
+    pthread_barrier_t *start;
+    int64_t *took_us;
+    size_t count;
+    size_t room;
+    size_t bytes;
+    int64_t measured_us;
+    bool failed;
+    struct err err;
+};
+
+static void record(struct runner *runner, int64_t took_us)
+{
+    if (runner->count == runner->room) {
+        runner->room = runner->room ? runner->room * 2 : 4096;
+        runner->took_us = mem_realloc(runner->took_us, runner->room * sizeof *runner->took_us);
+    }
+    runner->took_us[runner->count++] = took_us;
+}
+
+static void measure(struct runner *runner, void *self)
+{
+    int64_t whole_us = (int64_t)(runner->plan->seconds * 1e6);
+    int64_t counted_from = clock_mono_us() + whole_us / 10;
+    int64_t until = counted_from + whole_us;
+    int64_t before = clock_mono_us();
+    int64_t first = 0;
+    while (before < until) {
+        size_t bytes = 0;
+        if (!runner->plan->once(self, &bytes, &runner->err)) {
+            runner->failed = true;
+            return;
+        }
+        int64_t now = clock_mono_us();
+        if (before >= counted_from) {
+            first = first ? first : before;
+            record(runner, now - before);
+            runner->bytes += bytes;
+            runner->measured_us = now - first;
+        }
+        before = now;
+    }
+}
+
+static void *run(void *arg)
+{
+    struct runner *runner = arg;
+    void *self = runner->plan->open(runner->plan->arg, &runner->err);
+    runner->failed = !self;
+    pthread_barrier_wait(runner->start);
+    if (self) {
+        measure(runner, self);
+        runner->plan->close(self);
+    }
+    return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* One list of all threads' times, sorted. */
+static bool report(struct runner *runners, unsigned threads, struct err *err)
+{
+    size_t count = 0;
+    size_t bytes = 0;
+    double rate = 0;
+    for (unsigned i = 0; i < threads; i++) {
+        if (runners[i].failed) {
+            *err = runners[i].err;
+            return false;
+        }
+        count += runners[i].count;
+        bytes += runners[i].bytes;
+        rate += runners[i].measured_us ? (double)runners[i].count * 1e6 / (double)runners[i].measured_us : 0;
+    }
+    if (!count) {
+        return err_set(err, ERR_TIMEOUT, "nothing was done in the time given");
+    }
+    int64_t *all = mem_calloc(count, sizeof *all);
+    size_t at = 0;
+    for (unsigned i = 0; i < threads; i++) {
+        if (runners[i].count) {
+            memcpy(all + at, runners[i].took_us, runners[i].count * sizeof *all);
+            at += runners[i].count;
+        }
+    }
+    qsort(all, count, sizeof *all, by_value);
+    printf("%.1f %lld %lld %zu %zu\n", rate, (long long)all[count / 2], (long long)all[count * 99 / 100], bytes / count,
+           count);
+    free(all);
+    return true;
+}
+
+bool load_run(const struct load_plan *plan, struct err *err)
+{
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, plan->threads);
+    struct runner *runners = mem_calloc(plan->threads, sizeof *runners);
+    for (unsigned i = 0; i < plan->threads; i++) {
+        runners[i].plan = plan;
+        runners[i].start = &start;
+        int failed = pthread_create(&runners[i].thread, NULL, run, &runners[i]);
+        if (failed) {
+            /* Those that started wait at the barrier for ever; the process ends with this error. */
+            return err_set_errno(err, failed, "no thread for the load");
+        }
+    }
+    for (unsigned i = 0; i < plan->threads; i++) {
+        pthread_join(runners[i].thread, NULL);
+    }
+    bool good = report(runners, plan->threads, err);
+    for (unsigned i = 0; i < plan->threads; i++) {
+        free(runners[i].took_us);
+    }
+    free(runners);
+    pthread_barrier_destroy(&start);
+    return good;
+}
