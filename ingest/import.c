@@ -73,10 +73,11 @@ static bool compare_positions(struct import *import, struct err *err)
     if (!result)
         return false;
     if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "0") != 0)
-        report_line(import->report,
-                    "positions.json: %s models hold other positions than in the newest row of account-totals.json, "
-                    "both stored as they came",
-                    PQgetvalue(result, 0, 0));
+        report_line(
+            import->report,
+            "positions.json: models that hold other positions than in the newest row of account-totals.json: %s, "
+            "both stored as they came",
+            PQgetvalue(result, 0, 0));
     PQclear(result);
     return true;
 }

@@ -147,7 +147,8 @@ static void checked(struct import_pass *pass)
     const struct totals_state *state = pass->state;
     settle_marker(pass, &pass->document.remark);
     if (state->contradictions)
-        import_notice(pass, "%zu rows contradict themselves (equity against PnL and positions), stored as they came",
+        import_notice(pass,
+                      "rows that contradict themselves (equity against PnL and positions): %zu, stored as they came",
                       state->contradictions);
 }
 

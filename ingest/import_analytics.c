@@ -247,10 +247,10 @@ static void tell(const struct merge *merge)
     struct report *report = merge->import->report;
     const struct bulk_counts *counts = &merge->counts;
     if (merge->newer)
-        report_line(report, "analytics: %zu models' own files are newer than analytics.json, stored as they came",
+        report_line(report, "analytics: models whose own file is newer than analytics.json: %zu, stored as they came",
                     merge->newer);
     report_line(report,
-                "analytics.json and %zu files of single models: %" PRId64 " rows: %" PRId64 " new, %" PRId64
+                "analytics.json and files of single models (%zu): %" PRId64 " rows: %" PRId64 " new, %" PRId64
                 " changed, %" PRId64 " unchanged, %" PRId64 " no longer there",
                 merge->files->own_count, counts->inserted + counts->updated + counts->unchanged, counts->inserted,
                 counts->updated, counts->unchanged, merge->removed);

@@ -40,7 +40,7 @@ static void checked(struct import_pass *pass)
     const struct leaderboard_state *state = pass->state;
     if (state->contradictions)
         import_notice(pass,
-                      "%zu rows contradict themselves (trades against wins and losses, return against equity), "
+                      "rows that contradict themselves (trades against wins and losses, return against equity): %zu, "
                       "stored as they came",
                       state->contradictions);
 }

@@ -257,9 +257,9 @@ static void tell_counts(struct import_pass *pass)
 {
     const struct bulk_counts *counts = &pass->counts;
     struct buf line = BUF_INIT;
-    buf_printf(&line, "%s: %" PRId64 " rows: %" PRId64 " new, %" PRId64 " changed, %" PRId64 " unchanged",
-               pass->source->name, counts->inserted + counts->updated + counts->unchanged, counts->inserted,
-               counts->updated, counts->unchanged);
+    int64_t rows = counts->inserted + counts->updated + counts->unchanged;
+    buf_printf(&line, "%s: %" PRId64 " row%s: %" PRId64 " new, %" PRId64 " changed, %" PRId64 " unchanged",
+               pass->source->name, rows, rows == 1 ? "" : "s", counts->inserted, counts->updated, counts->unchanged);
     if (counts->left + pass->removed > 0)
         buf_printf(&line, ", %" PRId64 " no longer there", counts->left + pass->removed);
     report_line(pass->import->report, "%s", buf_cstr(&line));

@@ -93,7 +93,7 @@ static void checked(struct import_pass *pass)
 {
     const struct positions_state *state = pass->state;
     if (state->odd_symbols)
-        import_notice(pass, "%zu positions name another symbol than their key, stored as they came",
+        import_notice(pass, "positions that name another symbol than their key: %zu, stored as they came",
                       state->odd_symbols);
 }
 

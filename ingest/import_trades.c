@@ -65,9 +65,10 @@ static void checked(struct import_pass *pass)
 {
     const struct trades_state *state = pass->state;
     if (state->contradictions)
-        import_notice(pass,
-                      "%zu rows contradict themselves (side, order of times, sum of commissions), stored as they came",
-                      state->contradictions);
+        import_notice(
+            pass,
+            "rows that contradict themselves (side, order of times, sum of commissions): %zu, stored as they came",
+            state->contradictions);
 }
 
 const struct import_kind import_trades = {
