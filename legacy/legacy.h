@@ -1,6 +1,6 @@
 /* The legacy path: a folder of JSON files, each read once per version by a thread of its own and kept as bytes that are
  * ready to serve. Readers hold an immutable set; a newer one replaces it whole. A file that turns bad keeps its last
- * good version in service and says where it is bad. */
+ * good version in service and says where it is bad. A file may have up to 1 GiB. */
 #ifndef NOF0_LEGACY_LEGACY_H
 #define NOF0_LEGACY_LEGACY_H
 
