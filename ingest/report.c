@@ -47,6 +47,7 @@ void report_free(struct report *report)
     free(report);
 }
 
+static void put_line(FILE *file, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 static void put_line(FILE *file, const char *format, va_list arguments)
 {
     struct buf line = BUF_INIT;
@@ -100,7 +101,7 @@ static void put_bytes(struct buf *line, double bytes)
         bytes /= 1000;
         unit++;
     }
-    buf_printf(line, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    buf_printf(line, "%.*f %s", unit ? 1 : 0, bytes, units[unit]);
 }
 
 static void draw(struct report *report, uint64_t done, const char *what, int64_t now_ms)
