@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool walked = json_walk(text, &walk);
     if (good) {
         size_t first = 0;
-        while (memchr(" \t\r\n", text.p[first], 4))
+        while (text.p[first] == ' ' || text.p[first] == '\t' || text.p[first] == '\r' || text.p[first] == '\n')
             first++;
         if (walked != (text.p[first] == '{'))
             abort();
