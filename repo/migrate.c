@@ -14,7 +14,7 @@
 /* The advisory lock: any number that no other user of the database takes. */
 #define LOCK_SQL(call) "SELECT " call "(7238245093114530)"
 
-static const char create_sql[] = "CREATE TABLE IF NOT EXISTS schema_migrations ("
+static const char create_sql[] = "CREATE TABLE schema_migrations ("
                                  "version integer PRIMARY KEY, "
                                  "name text NOT NULL, "
                                  "checksum text NOT NULL, "
@@ -50,15 +50,28 @@ static char *copy_field(const PGresult *result, int row, int field)
     return mem_strndup(PQgetvalue(result, row, field), (size_t)PQgetlength(result, row, field));
 }
 
+static bool find_table(struct session *session, bool *there, struct err *err)
+{
+    int64_t rows = 0;
+    bool good = session_run(session, "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL", NULL, &rows, err);
+    *there = rows > 0;
+    return good;
+}
+
+/* Who may not create tables can still be told that there is nothing to do. */
+static bool make_table(struct session *session, struct err *err)
+{
+    bool there;
+    return find_table(session, &there, err) && (there || session_exec(session, create_sql, err));
+}
+
 /* A database without the table has no records. */
 static bool read_records(struct session *session, struct records *records, struct err *err)
 {
     *records = (struct records){NULL, 0};
-    PGresult *table = session_query(session, "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL", NULL, err);
-    if (!table)
+    bool there;
+    if (!find_table(session, &there, err))
         return false;
-    bool there = PQntuples(table) > 0;
-    PQclear(table);
     if (!there)
         return true;
     PGresult *result = session_query(session,
@@ -277,7 +290,7 @@ static bool enter(struct session *session, const struct migration_set *set, cons
 {
     if (!lock(session, watch, err))
         return false;
-    if (session_exec(session, create_sql, err) && read_records(session, records, err)) {
+    if (make_table(session, err) && read_records(session, records, err)) {
         if (check_records(records, set, err))
             return true;
         records_free(records);

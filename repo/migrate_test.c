@@ -394,6 +394,21 @@ static void status_changes_nothing(void **state)
     migration_set_free(older);
 }
 
+static void who_may_not_create_can_ask_whether_all_is_done(void **state)
+{
+    struct session *session = empty(state);
+    struct migration_set *set = set_of(three, 2);
+    struct migration_set *more = set_of(three, 3);
+    struct err err = ERR_INIT;
+    up(session, set, MIGRATE_ALL);
+    must(session, "REVOKE CREATE ON SCHEMA public FROM CURRENT_USER");
+    up(session, set, MIGRATE_ALL);
+    assert_false(migrate_up(session, more, MIGRATE_ALL, NULL, &err));
+    assert_non_null(strstr(err.text, "permission denied"));
+    migration_set_free(set);
+    migration_set_free(more);
+}
+
 static void numbers_that_do_not_exist_are_invalid(void **state)
 {
     struct session *session = empty(state);
@@ -425,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_migration_that_commits_by_itself_is_half_applied),
         cmocka_unit_test(of_many_migrators_one_works_and_the_others_find_nothing_to_do),
         cmocka_unit_test(status_changes_nothing),
+        cmocka_unit_test(who_may_not_create_can_ask_whether_all_is_done),
         cmocka_unit_test(numbers_that_do_not_exist_are_invalid),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
