@@ -152,22 +152,23 @@ static void models_without_positions_appear(void **unused)
 static void thousands_of_positions(void **unused)
 {
     (void)unused;
-    enum { MODELS = 50, EACH = 200 };
+    static const size_t models_count = 50;
+    static const size_t each = 200;
     struct arena *arena = arena_new(0);
-    struct position_feed_models_row *models = arena_zalloc(arena, MODELS * sizeof *models);
-    struct positions_row *positions = arena_zalloc(arena, MODELS * EACH * sizeof *positions);
-    for (size_t m = 0; m < MODELS; m++) {
-        models[m].model_id = slice_of(arena_printf(arena, "model-%zu", MODELS - m));
-        for (size_t p = 0; p < EACH; p++) {
-            positions[m * EACH + p].model_id = models[m].model_id;
-            positions[m * EACH + p].symbol = slice_of(arena_printf(arena, "S%zu", p));
-            positions[m * EACH + p].quantity = col_f64((double)(m * EACH + p));
+    struct position_feed_models_row *models = arena_zalloc(arena, models_count * sizeof *models);
+    struct positions_row *positions = arena_zalloc(arena, models_count * each * sizeof *positions);
+    for (size_t m = 0; m < models_count; m++) {
+        models[m].model_id = slice_of(arena_printf(arena, "model-%zu", models_count - m));
+        for (size_t p = 0; p < each; p++) {
+            positions[m * each + p].model_id = models[m].model_id;
+            positions[m * each + p].symbol = slice_of(arena_printf(arena, "S%zu", p));
+            positions[m * each + p].quantity = col_f64((double)(m * each + p));
         }
     }
     struct repo_answer answer = {.position_models = models,
-                                 .position_model_count = MODELS,
+                                 .position_model_count = models_count,
                                  .positions = positions,
-                                 .position_count = (size_t)MODELS * EACH};
+                                 .position_count = models_count * each};
     struct buf out = assemble(assemble_positions, &any, &answer);
     cJSON *tree = json_parse(buf_slice(&out), NULL);
     assert_non_null(tree);
@@ -180,12 +181,12 @@ static void thousands_of_positions(void **unused)
         cJSON_ArrayForEach(position, cJSON_GetObjectItemCaseSensitive(model, "positions"))
         {
             double quantity = cJSON_GetObjectItemCaseSensitive(position, "quantity")->valuedouble;
-            assert_true(quantity == (double)(m * EACH + p++));
+            assert_true(quantity == (double)(m * each + p++));
         }
-        assert_int_equal(p, EACH);
+        assert_int_equal(p, each);
         m++;
     }
-    assert_int_equal(m, MODELS);
+    assert_int_equal(m, models_count);
     cJSON_Delete(tree);
     buf_free(&out);
     arena_free(arena);

@@ -2,8 +2,9 @@
 
 bool document_open_detail(struct wire_detail *detail, const struct feed_documents_row *document, struct err *err)
 {
-    struct slice text = document ? document->wire_detail : (struct slice){NULL, 0};
-    if (wire_detail_open(detail, text, err))
+    if (!document)
+        return wire_detail_open(detail, (struct slice){NULL, 0}, err);
+    if (wire_detail_open(detail, document->wire_detail, err))
         return true;
     return err_wrap(err, "stored feed document \"%.*s\"", SLICE_ARG(document->name));
 }

@@ -39,7 +39,7 @@ bool assemble_positions(const struct read_query *query, const struct repo_answer
     const struct positions_row **rows = mem_calloc(answer->position_count + 1, sizeof(struct positions_row *));
     for (size_t i = 0; i < answer->position_count; i++)
         rows[i] = &answer->positions[i];
-    qsort(rows, answer->position_count, sizeof *rows, compare_by_model);
+    qsort(rows, answer->position_count, sizeof(const struct positions_row *), compare_by_model);
 
     struct json_writer w = json_writer_on(out);
     json_begin_object(&w);

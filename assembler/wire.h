@@ -26,8 +26,8 @@ enum wire_kind {
 struct wire_field {
     const char *key;
     struct slice lead; /* the key as it goes out: in quotes, a colon behind it */
+    size_t offset;     /* of the column in the row struct */
     enum wire_kind kind;
-    size_t offset; /* of the column in the row struct */
     bool required; /* an object without it (or with null) is a bad row */
 };
 

@@ -6,7 +6,7 @@
 /* clang-format off: one table a block */
 #define REQUIRED true
 #define OPTIONAL false
-#define WIRE(name, column, kind, need) {name, SLICE("\"" name "\":"), WIRE_##kind, offsetof(ROW, column), need},
+#define WIRE(name, column, kind, need) {name, SLICE("\"" name "\":"), offsetof(ROW, column), WIRE_##kind, need},
 
 #define ROW struct account_equity_snapshots_row
 static const struct wire_field account_total_fields[] = {

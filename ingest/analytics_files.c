@@ -172,7 +172,7 @@ static void read_own(struct analytics_own *own, struct import *import, const cha
         path = "$.analytics[0]";
         if (cJSON_GetArraySize(payload) != 1)
             fault(&source, "$.analytics", NULL, "must hold exactly one object");
-        payload = payload->child;
+        payload = cJSON_GetArrayItem(payload, 0);
     }
     if (payload)
         check_payload(&source, payload, path);

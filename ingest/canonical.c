@@ -19,7 +19,7 @@ static void put_object(struct buf *out, const cJSON *object)
     size_t n = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, object) members[n++] = member;
-    qsort(members, n, sizeof *members, compare_keys);
+    qsort(members, n, sizeof(const cJSON *), compare_keys);
     buf_append_char(out, '{');
     for (size_t i = 0; i < n; i++) {
         if (i)

@@ -98,9 +98,9 @@ bool export_rows_analytics_own(struct export_file *file, struct err *err)
         row_stream_open(file->session, "export_rows", &table_model_analytics, "WHERE t.model_id = $1", &params, err);
     const void *row = NULL;
     bool ok = stream && row_stream_next(stream, &row, err);
-    if (ok && !row)
+    if (ok && !row) {
         ok = err_set(err, ERR_INTERNAL, "the database has no analytics of \"%.*s\"", SLICE_ARG(model));
-    if (ok) {
+    } else if (ok) {
         json_key(&file->json, SLICE("analytics"));
         if (in_array)
             json_begin_array(&file->json);

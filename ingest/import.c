@@ -13,7 +13,7 @@ static const struct import_kind *const kinds[] = {
     &import_trades,        &import_conversations, &import_account_totals,
 };
 
-enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 const char *const *import_endpoint_names(void)
 {

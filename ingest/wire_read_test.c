@@ -2,7 +2,7 @@
 #include "ingest/wire_read.h"
 #include "repo/testing_rows.h"
 
-enum { ROUNDS = 2000 };
+static const size_t rounds = 2000;
 
 static const struct {
     const struct wire_shape *shape;
@@ -101,7 +101,7 @@ static void what_is_read_is_written(void **unused)
     struct arena *arena = arena_new(0);
     struct faults faults = {BUF_INIT, 0};
     const struct wire_reader reader = {.arena = arena, .on_fault = on_fault, .arg = &faults};
-    for (size_t round = 0; round < ROUNDS * SHAPES; round++) {
+    for (size_t round = 0; round < rounds * SHAPES; round++) {
         const struct wire_shape *shape = shapes[round % SHAPES].shape;
         struct err err = ERR_INIT;
         struct buf in = BUF_INIT;
