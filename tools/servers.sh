@@ -80,6 +80,20 @@ postgres_init() {
     as_service mv "$PG_HOME/data.new" "$PG_HOME/data"
 }
 
+# postgres_clear_locks: after a kill -9 the lock files name a process that is gone, or whose id now belongs to somebody
+# else. They may go as soon as no process works inside the data folder any more: orphans of the killed server do for a
+# moment, and a second server beside them would spoil the data.
+postgres_clear_locks() {
+    for _ in {1..100}; do
+        if [[ -z $(find /proc -maxdepth 2 -name cwd -lname "$PG_HOME/data" -print 2>/dev/null) ]]; then
+            as_service rm -f "$PG_HOME/data/postmaster.pid" "$SOCKETS/.s.PGSQL.5432" "$SOCKETS/.s.PGSQL.5432.lock"
+            return
+        fi
+        sleep 0.1
+    done
+    return 1
+}
+
 # postgres_start RECORD LOG [pg_ctl -o options]: also finds one that runs already. The socket folder lets nobody else in,
 # so "trust" trusts only us.
 postgres_start() {
@@ -87,7 +101,7 @@ postgres_start() {
     postgres_init "$log" || return 1
     give_to_service "$SOCKETS" || return 1
     if ! pid=$(postgres_pid); then
-        as_service rm -f "$PG_HOME/data/postmaster.pid"
+        postgres_clear_locks || { echo "processes of a killed Postgres do not end" >"$log" && return 1; }
         as_service "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -l "$PG_HOME/postgres.log" -w -t 60 -s \
             -o "-c listen_addresses= -c unix_socket_directories=$SOCKETS -p 5432 ${3:-}" start </dev/null >"$log" 2>&1 9>&- ||
             { as_service tail -n 5 "$PG_HOME/postgres.log" >>"$log" 2>/dev/null; return 1; }
