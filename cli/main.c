@@ -1,5 +1,6 @@
 /* nof0ctl, the operator's tool: finds the subcommand in the table below and runs it. */
 #include "cli/cli_internal.h"
+#include "cli/cmd_demo.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
 #include "cli/cmd_migrate.h"
@@ -21,6 +22,7 @@ static const struct command commands[] = {
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
     {"import", cmd_import, "load a folder of legacy JSON files into the database"},
     {"export", cmd_export, "write the database out as a folder of legacy JSON files"},
+    {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
