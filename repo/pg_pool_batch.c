@@ -73,12 +73,17 @@ static bool *prepared_flag(struct pg_link *link, unsigned slot)
     return &link->prepared[slot];
 }
 
+static bool uses_names(const struct pg_batch *batch)
+{
+    return !batch->plain && batch->pool->config.prepared_statements;
+}
+
 static bool send_query(struct pg_batch *batch, size_t i, struct pg_link *link)
 {
     static const struct params none;
     const struct pg_statement *statement = batch->queries[i].statement;
     const struct params *params = batch->queries[i].params ? batch->queries[i].params : &none;
-    if (batch->plain || !batch->pool->config.prepared_statements) {
+    if (!uses_names(batch)) {
         add_step(batch, STEP_RUN, i);
         return PQsendQueryParams(link->conn, statement->sql, params->count, params->types, params->values,
                                  params->lengths, params->formats, 1);
@@ -109,20 +114,35 @@ static bool send_setup(struct pg_batch *batch, struct pg_link *link)
                              NULL, 0);
 }
 
+/* Everything up to a sync point is one transaction, which the server ends there by itself, also after an error; so no
+ * COMMIT can be left out. SET (not SET LOCAL, which warns) of this one name speaks of the transaction only. */
+static bool send_isolation(struct pg_batch *batch, struct pg_link *link)
+{
+    static const char sql[] = "SET transaction_isolation TO 'repeatable read'";
+    static const char name[] = "nof0_isolation";
+    if (!uses_names(batch)) {
+        add_step(batch, STEP_ISOLATION, 0);
+        return PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 1);
+    }
+    if (!link->isolation_prepared) {
+        add_step(batch, STEP_PREPARE_ISOLATION, 0);
+        if (!PQsendPrepare(link->conn, name, sql, 0, NULL)) {
+            return false;
+        }
+        link->isolation_prepared = true;
+    }
+    add_step(batch, STEP_ISOLATION, 0);
+    return PQsendQueryPrepared(link->conn, name, 0, NULL, NULL, NULL, 1);
+}
+
 bool pg_batch_send(struct pg_batch *batch, struct pg_link *link)
 {
     batch->sends++;
     if (!batch->done && !send_setup(batch, link)) {
         return false;
     }
-    /* Everything up to a sync point is one transaction, which the server ends there by itself, also after an error; so
-     * no COMMIT can be left out. SET (not SET LOCAL, which warns) of this one name speaks of the transaction only. */
-    if (batch->count > 1) {
-        add_step(batch, STEP_ISOLATION, 0);
-        if (!PQsendQueryParams(link->conn, "SET transaction_isolation TO 'repeatable read'", 0, NULL, NULL, NULL, NULL,
-                               1)) {
-            return false;
-        }
+    if (batch->count > 1 && !send_isolation(batch, link)) {
+        return false;
     }
     for (size_t i = 0; i < batch->count; i++) {
         if (!send_query(batch, i, link)) {
@@ -140,28 +160,32 @@ static bool is_stale_statement(const char *sqlstate)
            (strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0);
 }
 
+/* Whether the session's record holds the statement of the step to be prepared; cleared when preparing failed. */
+static bool *record_of(struct pg_batch *batch, struct pg_link *link, struct step step)
+{
+    if (step.kind == STEP_ISOLATION || step.kind == STEP_PREPARE_ISOLATION) {
+        return &link->isolation_prepared;
+    }
+    return prepared_flag(link, batch->queries[step.query].statement->slot);
+}
+
 static void take_refusal(struct pg_batch *batch, struct pg_link *link, const PGresult *result)
 {
-    struct step step = {STEP_ISOLATION, 0};
-    if (batch->step_at < batch->step_count) {
-        step = batch->steps[batch->step_at];
+    bool named = batch->step_at < batch->step_count && uses_names(batch);
+    struct step step = named ? batch->steps[batch->step_at] : (struct step){STEP_SETUP, 0};
+    if (step.kind == STEP_PREPARE || step.kind == STEP_PREPARE_ISOLATION) {
+        *record_of(batch, link, step) = false;
     }
-    bool named = batch->count > 0 && !batch->plain && batch->pool->config.prepared_statements;
-    if (step.kind == STEP_PREPARE) {
-        *prepared_flag(link, batch->queries[step.query].statement->slot) = false;
-    }
-    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
+    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED || batch->err.code != ERR_NONE) {
         return; /* because of the error that came before */
     }
-    if (batch->err.code == ERR_NONE) {
-        pg_error_from_result(&batch->err, result, link->conn);
-        bool of_statement = step.kind == STEP_PREPARE || step.kind == STEP_RUN;
-        batch->stale = named && of_statement && is_stale_statement(PQresultErrorField(result, PG_DIAG_SQLSTATE));
-        if (batch->stale && step.kind == STEP_RUN) {
-            /* What this session holds under the name is of no use any more, unless its preparing failed just before. */
-            link->retiring |= *prepared_flag(link, batch->queries[step.query].statement->slot);
-        }
+    pg_error_from_result(&batch->err, result, link->conn);
+    if (step.kind == STEP_SETUP || !is_stale_statement(PQresultErrorField(result, PG_DIAG_SQLSTATE))) {
+        return;
     }
+    batch->stale = true;
+    /* What this session holds under the name is of no use any more, unless its preparing failed just before. */
+    link->retiring |= *record_of(batch, link, step);
 }
 
 bool pg_batch_take(struct pg_batch *batch, struct pg_link *link, PGresult *result)

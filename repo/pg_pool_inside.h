@@ -20,7 +20,7 @@ enum {
 };
 
 /* What libpq owes for a batch, in order, before the sync point. */
-enum step_kind { STEP_ISOLATION, STEP_SETUP, STEP_PREPARE, STEP_RUN };
+enum step_kind { STEP_PREPARE_ISOLATION, STEP_ISOLATION, STEP_SETUP, STEP_PREPARE, STEP_RUN };
 struct step {
     enum step_kind kind;
     unsigned query;
@@ -39,7 +39,7 @@ struct pg_batch {
     bool stale; /* a named statement was not what the server has */
     size_t count;
     struct pg_query *queries;
-    struct step steps[2 * PG_BATCH_MAX + 1];
+    struct step steps[2 * PG_BATCH_MAX + 2];
     size_t step_count;
     size_t step_at;
     PGresult *results[PG_BATCH_MAX];
@@ -69,6 +69,7 @@ struct pg_link {
     int64_t heard_ms;
     struct batch_list flying;
     size_t flying_count;
+    bool isolation_prepared;
     bool *prepared; /* by slot */
     size_t prepared_room;
 };

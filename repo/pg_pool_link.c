@@ -116,6 +116,7 @@ bool pg_link_open(struct pg_link *link, PGconn *conn)
     link->state = LINK_NEW;
     link->retiring = false;
     link->born_ms = link->heard_ms = clock_mono_ms();
+    link->isolation_prepared = false;
     link->prepared_room = 0;
     if (event_assign(&link->readable, base, PQsocket(conn), EV_READ | EV_PERSIST, on_readable, link) != 0 ||
         event_assign(&link->writable, base, PQsocket(conn), EV_WRITE, on_writable, link) != 0 ||
