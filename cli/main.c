@@ -17,11 +17,9 @@ struct command {
 
 /* In the order in which --help lists them. */
 static const struct command commands[] = {
-    {"export", cmd_export, "write what was imported as legacy JSON files again"},
-    {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
-    {"import", cmd_import, "load a folder of legacy JSON files into the database"},
-    {"export", cmd_export, "write the database out as a folder of legacy JSON files"},
+    {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
+    {"export", cmd_export, "write what was imported as legacy JSON files again"},
     {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},
 };
 
