@@ -44,7 +44,7 @@ static bool parse_number(const char *text, unsigned *number)
 static bool parse_verb(const char *name, struct request *request)
 {
     static const char *const names[] = {[UP] = "up", [DOWN] = "down", [STATUS] = "status", [RESOLVE] = "resolve"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0) {
             request->verb = i;
             return true;
