@@ -19,6 +19,7 @@ struct attempt {
     struct attempt *next;
     struct pg_port *port; /* holds one of its references */
     PGconn *conn;
+    unsigned turn;                       /* of the hosts */
     PostgresPollingStatusType waits_for; /* what PQconnectPoll asked for */
     int64_t deadline_ms;                 /* monotonic */
     struct err err;
@@ -184,14 +185,16 @@ static bool step(struct pg_connector *connector, struct attempt *attempt, short 
     const char *host = PQhost(attempt->conn);
     err_set(&attempt->err, ERR_TIMEOUT, "no connection to Postgres at %s within %lld ms", host && *host ? host : "?",
             (long long)connector->timeout_ms);
-    connector->turn++;
+    /* Of many attempts that hang on one host, the first one puts it last. */
+    connector->turn += attempt->turn == connector->turn;
     fail(attempt);
     return true;
 }
 
 static void start(struct pg_connector *connector, struct attempt *attempt)
 {
-    attempt->conn = pg_dsn_connect_start(connector->dsn, connector->turn);
+    attempt->turn = connector->turn;
+    attempt->conn = pg_dsn_connect_start(connector->dsn, attempt->turn);
     attempt->waits_for = PGRES_POLLING_WRITING;
     attempt->deadline_ms = clock_mono_ms() + connector->timeout_ms;
     if (!attempt->conn || PQstatus(attempt->conn) == CONNECTION_BAD) {

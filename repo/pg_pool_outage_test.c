@@ -34,8 +34,9 @@ static int stop_db(void **state)
     return 0;
 }
 
-/* The proxy lives on the rig's loop, so the loop must turn before anything connects. */
-static void open_scene(struct scene *scene)
+/* The proxy lives on the rig's loop, so the loop must turn before anything connects. With a second host the real server
+ * stands in the DSN behind the proxy. */
+static void open_scene_of(struct scene *scene, bool second_host)
 {
     if (!have_db) {
         skip();
@@ -44,12 +45,23 @@ static void open_scene(struct scene *scene)
     struct err err = ERR_INIT;
     memset(scene, 0, sizeof *scene);
     proxy_start(&scene->proxy, base, db.conn);
-    pg_testing_dsn(scene->dsn, sizeof scene->dsn, db.conn, scene->proxy.dir, "5432", db.name);
+    char hosts[512];
+    char ports[64];
+    snprintf(hosts, sizeof hosts, "%s%s%s", scene->proxy.dir, second_host ? "," : "",
+             second_host ? PQhost(db.conn) : "");
+    snprintf(ports, sizeof ports, "5432%s%s", second_host ? "," : "", second_host ? PQport(db.conn) : "");
+    pg_testing_dsn(scene->dsn, sizeof scene->dsn, db.conn, hosts, ports, db.name);
+    scene->proxy.silent = second_host;
     scene->rig.base = base;
     scene->rig.connector = pg_connector_start(scene->dsn, 1000, &err);
     assert_non_null(scene->rig.connector);
     scene->rig.pool = pg_pool_new(base, scene->rig.connector, &config, &err);
     assert_non_null(scene->rig.pool);
+}
+
+static void open_scene(struct scene *scene)
+{
+    open_scene_of(scene, false);
 }
 
 static void close_scene(struct scene *scene)
@@ -210,6 +222,18 @@ static void test_a_server_that_is_not_there_from_the_start(void **state)
     close_scene(&scene);
 }
 
+static void test_a_silent_host_leads_to_the_next(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene_of(&scene, true);
+    /* One attempt's timeout at the silent host, then the other one, and no detour afterwards. */
+    rig_wait_status(&scene.rig, PG_POOL_UP, 2500);
+    assert_full(&scene, 500);
+    assert_answers(&scene);
+    close_scene(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_a_silent_server_is_found_out_and_found_again),
         cmocka_unit_test(test_idle_connections_to_a_silent_server_are_found_out),
         cmocka_unit_test(test_a_server_that_is_not_there_from_the_start),
+        cmocka_unit_test(test_a_silent_host_leads_to_the_next),
     };
     return cmocka_run_group_tests(tests, start_db, stop_db);
 }
