@@ -114,7 +114,7 @@ int main(int argc, char **argv)
     int code = dispatch(&context, argc, argv);
     cli_context_release(&context);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
-        perror("nof0ctl: standard output");
+        fputs("nof0ctl: could not write all of it to standard output\n", stderr);
         code = CLI_FAILED;
     }
     return code;
