@@ -64,11 +64,13 @@ static void on_command_deadline(evutil_socket_t fd, short what, void *arg)
     if (!oldest)
         return;
     int64_t left_ms = oldest->ends_ms - clock_mono_ms();
-    if (left_ms > 0)
+    if (left_ms > 0) {
         redis_arm(client->command_event, left_ms);
-    else
-        redis_link_give_up(client, ERR_TIMEOUT, "a command was not answered within %lld ms",
-                           (long long)client->command_timeout_ms);
+        return;
+    }
+    struct err why = ERR_INIT;
+    err_set(&why, ERR_TIMEOUT, "a command was not answered within %lld ms", (long long)client->command_timeout_ms);
+    redis_link_give_up(client, &why);
 }
 
 static void refuse(struct redis_client *client, struct redis_command *command)

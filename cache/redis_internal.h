@@ -55,9 +55,8 @@ void redis_send(struct redis_client *client, int argc, const char **argv, const 
 
 /* redis_link.c */
 void redis_link_open(struct redis_client *client);
-/* Gives the connection up because of client->last_error-to-be, and arranges for the next. */
-void redis_link_give_up(struct redis_client *client, enum err_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Gives the connection up because of `why` and arranges for the next. */
+void redis_link_give_up(struct redis_client *client, const struct err *why);
 /* hiredis says that this connection is gone and frees it by itself. */
 void redis_link_lost(struct redis_client *client, const redisAsyncContext *link);
 void redis_link_event(evutil_socket_t fd, short what, void *arg);

@@ -45,13 +45,9 @@ static void go_down(struct redis_client *client)
     redis_arm(client->link_event, MIN_WAIT_MS + (int64_t)(next_random(client) % (uint64_t)(most - MIN_WAIT_MS + 1)));
 }
 
-void redis_link_give_up(struct redis_client *client, enum err_code code, const char *format, ...)
+void redis_link_give_up(struct redis_client *client, const struct err *why)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(client->last_error.text, sizeof client->last_error.text, format, arguments);
-    va_end(arguments);
-    client->last_error.code = code;
+    client->last_error = *why;
     redisAsyncContext *link = client->link;
     client->link = NULL;
     go_down(client);
@@ -84,7 +80,9 @@ static bool check_login(struct redis_client *client, const char *step, const str
         return false;
     if (reply->type != REDIS_REPLY_ERROR)
         return true;
-    redis_link_give_up(client, ERR_UNAVAILABLE, "%s was refused: %.*s", step, (int)reply->len, reply->str);
+    struct err why = ERR_INIT;
+    err_set(&why, ERR_UNAVAILABLE, "%s was refused: %.*s", step, (int)reply->len, reply->str);
+    redis_link_give_up(client, &why);
     return false;
 }
 
@@ -159,24 +157,21 @@ static void on_connected(const redisAsyncContext *link, int status)
 }
 
 /* `address` is numeric, so hiredis looks nothing up. */
-static void connect_to(struct redis_client *client, const char *address)
+static bool connect_to(struct redis_client *client, const char *address, struct err *err)
 {
     redisAsyncContext *link = client->url.is_unix ? redisAsyncConnectUnix(client->url.path)
                                                   : redisAsyncConnect(address, (int)client->url.port);
-    if (!link) {
-        redis_link_give_up(client, ERR_UNAVAILABLE, "cannot connect: out of memory");
-        return;
-    }
+    if (!link)
+        return err_set(err, ERR_UNAVAILABLE, "cannot connect: out of memory");
     client->link = link;
     link->data = client;
-    if (link->err) {
-        redis_link_give_up(client, ERR_UNAVAILABLE, "cannot connect: %s", link->errstr);
-        return;
-    }
+    if (link->err)
+        return err_set(err, ERR_UNAVAILABLE, "cannot connect: %s", link->errstr);
     if (redisLibeventAttach(link, client->base) != REDIS_OK ||
         redisAsyncSetConnectCallback(link, on_connected) != REDIS_OK ||
         redisAsyncSetDisconnectCallback(link, on_disconnected) != REDIS_OK)
-        redis_link_give_up(client, ERR_INTERNAL, "cannot watch the connection");
+        return err_set(err, ERR_INTERNAL, "cannot watch the connection");
+    return true;
 }
 
 static void on_looked_up(void *arg, const struct redis_addresses *addresses)
@@ -187,38 +182,40 @@ static void on_looked_up(void *arg, const struct redis_addresses *addresses)
     client->lookup = NULL;
     if (client->state != REDIS_CONNECTING)
         return; /* too late for this attempt; the next asks again */
-    if (client->addresses.count == 0)
-        redis_link_give_up(client, ERR_UNAVAILABLE, "%s", client->addresses.err.text);
-    else
-        connect_to(client, client->addresses.text[client->attempts % client->addresses.count]);
+    struct err err = client->addresses.err;
+    if (client->addresses.count == 0 ||
+        !connect_to(client, client->addresses.text[client->attempts % client->addresses.count], &err))
+        redis_link_give_up(client, &err);
 }
 
 void redis_link_open(struct redis_client *client)
 {
     set_state(client, REDIS_CONNECTING);
     redis_arm(client->link_event, client->connect_timeout_ms);
-    if (client->url.is_unix || redis_is_address(client->url.host)) {
-        connect_to(client, client->url.host);
-        return;
-    }
-    if (client->lookup)
-        return; /* the one of the attempt before still runs */
     struct err err = ERR_INIT;
-    client->lookup = redis_lookup_start(client->base, client->url.host, on_looked_up, client, &err);
-    if (!client->lookup)
-        redis_link_give_up(client, ERR_UNAVAILABLE, "%s", err.text);
+    bool begun = true;
+    if (client->url.is_unix || redis_is_address(client->url.host)) {
+        begun = connect_to(client, client->url.host, &err);
+    } else if (!client->lookup) { /* else the one of the attempt before still runs */
+        client->lookup = redis_lookup_start(client->base, client->url.host, on_looked_up, client, &err);
+        begun = client->lookup != NULL;
+    }
+    if (!begun)
+        redis_link_give_up(client, &err);
 }
 
 void redis_link_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct redis_client *client = arg;
+    struct err late = ERR_INIT;
     switch (client->state) {
     case REDIS_DOWN:
         redis_link_open(client);
         break;
     case REDIS_CONNECTING:
-        redis_link_give_up(client, ERR_TIMEOUT, "no connection within %lld ms", (long long)client->connect_timeout_ms);
+        err_set(&late, ERR_TIMEOUT, "no connection within %lld ms", (long long)client->connect_timeout_ms);
+        redis_link_give_up(client, &late);
         break;
     case REDIS_UP:
         send_ping(client);

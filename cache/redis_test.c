@@ -147,6 +147,8 @@ static void on_done(void *arg, const struct redisReply *reply, const struct err 
         (void)snprintf(outcome->text, sizeof outcome->text, "%.199s", err->text);
         return;
     }
+    if (!reply)
+        return;
     outcome->type = reply->type;
     outcome->integer = reply->integer;
     if (reply->str)

@@ -9,10 +9,10 @@ static void good_urls_are_understood(void **state)
     static const struct {
         const char *text;
         const char *host; /* or socket path */
-        unsigned port;
+        unsigned long port;
         const char *user;
         const char *password; /* NULL: none */
-        unsigned db;
+        unsigned long db;
         const char *shown;
     } table[] = {
         {"redis://h", "h", 6379, "", NULL, 0, "redis://h:6379/0"},

@@ -16,13 +16,12 @@ static bool set_option(int fd, int level, int option)
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
+    struct sockaddr_in6 own = {.sin6_family = AF_UNSPEC};
     socklen_t size = sizeof own;
     if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
         return 0;
-    /* The port stands at the same place for both families. */
-    return ntohs(own.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&own)->sin6_port
-                                           : ((struct sockaddr_in *)(void *)&own)->sin_port);
+    /* The port stands at the same place in struct sockaddr_in. */
+    return ntohs(own.sin6_port);
 }
 
 int http_listen(const char *host, unsigned port, unsigned *actual_port, struct err *err)

@@ -82,7 +82,7 @@ static void good_heads_are_understood(void **state)
     (void)state;
     static const struct {
         const char *text;
-        enum http_method method;
+        unsigned long method;
         const char *path;
         const char *query;
         bool keeps;

@@ -81,7 +81,7 @@ static bool is_id(struct slice s)
 void http_request_set_id(struct http_request *request, bool has_head)
 {
     struct slice given = has_head ? http_request_header(request, "X-Request-Id") : (struct slice){NULL, 0};
-    if (is_id(given)) {
+    if (given.p && is_id(given)) {
         memcpy(request->id, given.p, given.n);
         request->id[given.n] = '\0';
         return;
@@ -137,7 +137,8 @@ struct slice http_request_header(const struct http_request *request, const char 
         }
         char *joined = arena_alloc(request->arena, found.n + 2 + value.n);
         memcpy(joined, found.p, found.n);
-        memcpy(joined + found.n, ", ", 2);
+        joined[found.n] = ',';
+        joined[found.n + 1] = ' ';
         memcpy(joined + found.n + 2, value.p, value.n);
         found = (struct slice){joined, found.n + 2 + value.n};
     }

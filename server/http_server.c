@@ -27,7 +27,7 @@ static void set_accepting(struct http_server *server, bool on)
 static void pause_accepting(struct http_server *server, int number)
 {
     set_accepting(server, false);
-    struct timeval wait = {0, ACCEPT_PAUSE_MS * 1000};
+    struct timeval wait = {0, (suseconds_t)ACCEPT_PAUSE_MS * 1000};
     event_add(&server->accept_retry, &wait);
     if (server->accept_paused)
         return;

@@ -58,7 +58,7 @@ static inline void test_handle_special(struct test_server *server, struct http_r
 {
     struct slice path = http_request_path(request);
     if (slice_is(path, "/later")) { /* "?5": replies "5" after 5 ms */
-        struct timeval wait = {0, atoi(http_request_query(request).p) * 1000};
+        struct timeval wait = {0, atol(http_request_query(request).p) * 1000};
         event_base_once(server->base, -1, EV_TIMEOUT, test_reply_later, request, &wait);
         return;
     }
