@@ -3,6 +3,8 @@
 #include "repo/pg_testing.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 struct fixture {
     struct pg_testing testing;
@@ -366,6 +368,42 @@ static void of_many_migrators_one_works_and_the_others_find_nothing_to_do(void *
     migration_set_free(set);
 }
 
+static void a_killed_migrator_leaves_nothing_and_the_next_one_goes_on(void **state)
+{
+    static const struct text_migration texts[] = {
+        {"CREATE TABLE a (x int);", "DROP TABLE a;"},
+        {"CREATE TABLE b (x int); SELECT pg_sleep(0.5);", "DROP TABLE b;"},
+    };
+    struct session *session = empty(state);
+    struct fixture *fixture = *state;
+    struct migration_set *set = set_of(texts, 2);
+    struct racer racer = {.dsn = fixture->testing.dsn, .set = set};
+    pid_t child = fork();
+    if (child == 0) {
+        race(&racer);
+        _exit(0);
+    }
+    /* Until it is in the middle of its second migration. */
+    for (int64_t applied = 0; applied == 0;) {
+        struct err err = ERR_INIT;
+        usleep(20000);
+        if (!session_run(session, "SELECT FROM schema_migrations", NULL, &applied, &err))
+            applied = 0;
+    }
+    usleep(100000);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    struct tally tally = {0};
+    struct err err = ERR_INIT;
+    struct migrate_watch watch = {count_events, &tally};
+    assert_true(migrate_up(session, set, MIGRATE_ALL, &watch, &err));
+    assert_int_equal(tally.applied, 1);
+    must(session, "SELECT * FROM a, b");
+    migration_set_free(set);
+}
+
 static void collect_status(void *arg, const struct migration *migration, const char *status, const char *applied_at)
 {
     buf_printf(arg, "%s=%s%s ", migration->label, status, applied_at ? "" : "!");
@@ -439,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_half_applied_migration_stops_everything_until_it_is_resolved),
         cmocka_unit_test(a_migration_that_commits_by_itself_is_half_applied),
         cmocka_unit_test(of_many_migrators_one_works_and_the_others_find_nothing_to_do),
+        cmocka_unit_test(a_killed_migrator_leaves_nothing_and_the_next_one_goes_on),
         cmocka_unit_test(status_changes_nothing),
         cmocka_unit_test(who_may_not_create_can_ask_whether_all_is_done),
         cmocka_unit_test(numbers_that_do_not_exist_are_invalid),
