@@ -94,8 +94,20 @@ static void put_redis(const struct health_view *view, struct json_writer *w)
 {
     json_key(w, SLICE("redis"));
     json_begin_object(w);
-    put_text(w, "state", view->settings->redis_url[0] ? "unused" : "not_configured");
-    put_bool(w, "needed", false);
+    if (view->redis) {
+        struct redis_status status;
+        redis_client_state(view->redis, &status);
+        put_text(w, "state", redis_state_name(status.state));
+        put_bool(w, "needed", false);
+        put_integer(w, "since_ms", status.since_ms);
+        if (status.ping_us >= 0)
+            put_integer(w, "ping_us", status.ping_us);
+        if (status.last_error[0])
+            put_text(w, "last_error", status.last_error);
+    } else {
+        put_text(w, "state", "unused");
+        put_bool(w, "needed", false);
+    }
     json_end_object(w);
 }
 

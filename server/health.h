@@ -2,6 +2,7 @@
 #ifndef NOF0_SERVER_HEALTH_H
 #define NOF0_SERVER_HEALTH_H
 
+#include "cache/redis.h"
 #include "repo/pg_pool.h"
 #include "server/http.h"
 #include "server/legacy_documents.h"
@@ -14,6 +15,7 @@ struct health_view {
     const struct settings *settings;
     const struct pg_pool *pool;               /* NULL: none */
     const struct legacy_documents *documents; /* NULL: none */
+    const struct redis_client *redis;         /* NULL: none */
 };
 
 /* Answers the request (GET or HEAD). */

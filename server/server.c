@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/redis_url.h"
 #include "server/endpoints.h"
 #include "server/http.h"
 #include "server/listeners.h"
@@ -250,8 +251,19 @@ static bool reload_legacy(struct server *server, const struct settings *old, con
     return true;
 }
 
+static bool redis_url_is_good(const struct settings *settings, struct err *err)
+{
+    struct redis_url url;
+    return !settings->redis_url[0] || redis_url_parse(slice_of(settings->redis_url), &url, err) ||
+           err_wrap(err, "redis.url");
+}
+
 bool server_reload(struct server *server, struct settings *settings, struct err *err)
 {
+    if (!redis_url_is_good(settings, err)) {
+        settings_free(settings);
+        return false;
+    }
     struct snapshot *old = snapshot_ref(server->snapshot);
     const struct settings *before = snapshot_settings(old);
     struct postgres_source *fresh = NULL;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/redis.h"
 #include "server/dispatch.h"
 #include "server/worker_postgres.h"
 
@@ -31,6 +32,7 @@ struct worker {
     struct snapshot *snapshot;
     struct worker_postgres *postgres; /* NULL: no endpoint needs it */
     struct retired *retired;
+    struct redis_client *redis; /* NULL: none is configured */
     struct read_path read;
     int listen_fd; /* -1 once the HTTP server owns it */
     bool started;
@@ -45,6 +47,7 @@ static void on_request(void *arg, struct http_request *request)
         .settings = worker->read.settings,
         .pool = worker->postgres ? worker_postgres_pool(worker->postgres) : NULL,
         .documents = worker->read.legacy,
+        .redis = worker->redis,
     };
     dispatch_request(&worker->read, &health, request);
 }
@@ -119,6 +122,27 @@ static void retire_postgres(struct worker *worker, int64_t query_timeout_ms)
     worker->read.reads = NULL;
 }
 
+/* Connects anew when what the settings say about Redis changed. `old` is NULL at the start. */
+static bool apply_redis(struct worker *worker, const struct settings *old, const struct settings *new, struct err *err)
+{
+    if (old && strcmp(old->redis_url, new->redis_url) == 0 &&
+        old->redis_connect_timeout_ms == new->redis_connect_timeout_ms &&
+        old->redis_command_timeout_ms == new->redis_command_timeout_ms)
+        return true;
+    redis_client_free(worker->redis);
+    worker->redis = NULL;
+    if (!new->redis_url[0])
+        return true;
+    const struct redis_settings settings = {.url = new->redis_url,
+                                            .connect_timeout_ms = new->redis_connect_timeout_ms,
+                                            .command_timeout_ms = new->redis_command_timeout_ms};
+    worker->redis = redis_client_new(worker->base, &settings, err);
+    if (!worker->redis)
+        return err_wrap(err, "redis.url");
+    redis_client_start(worker->redis);
+    return true;
+}
+
 static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, struct err *err)
 {
     struct snapshot *old = worker->snapshot;
@@ -134,6 +158,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
         }
         worker->read.reads = worker->postgres ? worker_postgres_reads(worker->postgres) : NULL;
     }
+    good = apply_redis(worker, old ? snapshot_settings(old) : NULL, snapshot_settings(snapshot), err) && good;
     if (worker->http) {
         struct http_limits limits = limits_of(worker->read.settings, worker->company->worker_count);
         http_server_set_limits(worker->http, &limits);
@@ -223,7 +248,7 @@ static void on_snapshot(void *arg)
     struct worker *worker = parcel->worker;
     struct err err = ERR_INIT;
     if (!apply_snapshot(worker, parcel->content, &err))
-        log_event(LOG_ERROR, "worker.postgres_failed",
+        log_event(LOG_ERROR, "worker.reload_failed",
                   LOG_FIELDS(log_int("worker", worker->index), log_error_text(&err)));
     free(parcel);
 }
@@ -289,6 +314,7 @@ void worker_free(struct worker *worker)
     /* What was posted late may have brought these anew. */
     drop_retired(worker, INT64_MAX);
     worker_postgres_free(worker->postgres);
+    redis_client_free(worker->redis);
     if (worker->beat)
         event_free(worker->beat);
     read_path_take_legacy(&worker->read, NULL);
