@@ -117,9 +117,10 @@ static void show_progress(struct import_pass *pass, struct slice at)
 static bool take_element(struct import_pass *pass, struct slice text, const char *key, const char *path)
 {
     pass->element = text;
-    cJSON *element = json_parse(text, &pass->err);
+    /* The whole file was checked, so its parts need no further look. */
+    cJSON *element = cJSON_ParseWithLength(text.p, text.n);
     if (!element)
-        return false;
+        return err_set(&pass->err, ERR_INTERNAL, "%s: the JSON parser failed on a text that was found good", path);
     bool ok = pass->kind->element(pass, element, key, path, &pass->err);
     cJSON_Delete(element);
     arena_reset(pass->arena);
@@ -178,6 +179,7 @@ static bool on_member(void *arg, struct slice key, struct slice value)
 /* One walk over the whole file. False when it was stopped, with pass->err filled. */
 static bool walk_file(struct import_pass *pass)
 {
+    pass->reader.checking = pass->walk == 0;
     feed_order_free(&pass->order);
     pass->order = (struct feed_order)FEED_ORDER_INIT;
     bool ok = json_walk_object(pass->source->text, on_member, pass);

@@ -111,13 +111,14 @@ static enum fit fit_integer(const cJSON *value, double limit, struct col_i64 *co
     return FIT_GOOD;
 }
 
-static enum fit fit_value(const struct wire_field *field, const cJSON *value, struct arena *arena, void *column)
+static enum fit fit_value(const struct wire_reader *reader, const struct wire_field *field, const cJSON *value,
+                          void *column)
 {
     switch (field->kind) {
     case WIRE_TEXT:
         if (!cJSON_IsString(value))
             return FIT_TYPE;
-        *(struct slice *)column = arena_copy(arena, slice_of(value->valuestring));
+        *(struct slice *)column = arena_copy(reader->arena, slice_of(value->valuestring));
         return FIT_GOOD;
     case WIRE_F64:
         if (!cJSON_IsNumber(value))
@@ -134,7 +135,7 @@ static enum fit fit_value(const struct wire_field *field, const cJSON *value, st
         *(struct col_bool *)column = col_bool(cJSON_IsTrue(value));
         return FIT_GOOD;
     case WIRE_JSON:
-        *(struct slice *)column = wire_read_json(value, arena);
+        *(struct slice *)column = reader->checking ? SLICE("null") : wire_read_json(value, reader->arena);
         return FIT_GOOD;
     }
     return FIT_TYPE;
@@ -188,7 +189,7 @@ static bool read_field(const struct wire_reader *reader, const struct wire_shape
                        const cJSON *value, const char *path, char *row, struct wire_remark *remark)
 {
     const struct wire_field *field = &shape->fields[index];
-    enum fit fit = fit_value(field, value, reader->arena, row + field->offset);
+    enum fit fit = fit_value(reader, field, value, row + field->offset);
     if (fit == FIT_GOOD) {
         /* An integer column has no negative zero. */
         if ((field->kind == WIRE_I64 || field->kind == WIRE_I32) && value->valuedouble == 0 &&
@@ -198,7 +199,7 @@ static bool read_field(const struct wire_reader *reader, const struct wire_shape
     }
     const struct wire_field *second = index + 1 < shape->field_count ? field + 1 : NULL;
     if (second && strcmp(second->key, field->key) == 0) {
-        (void)fit_value(second, value, reader->arena, row + second->offset);
+        (void)fit_value(reader, second, value, row + second->offset);
         return true;
     }
     if ((!field->required || reader->partial) && (cJSON_IsNull(value) || shape->lenient)) {

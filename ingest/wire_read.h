@@ -15,7 +15,8 @@ struct wire_reader {
     struct arena *arena; /* the row's texts live here */
     wire_fault_fn *on_fault;
     void *arg;
-    bool partial; /* members that the shape requires may be missing or null */
+    bool partial;  /* members that the shape requires may be missing or null */
+    bool checking; /* the row will be thrown away: columns of JSON are not made, but hold "null" */
 };
 
 /* What a row's columns do not say; becomes its wire_detail. Start with {NULL, NULL}. */
