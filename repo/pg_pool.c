@@ -40,7 +40,6 @@ static void end_batch(struct pg_batch *batch, const struct err *err)
     }
     evtimer_del(&batch->deadline);
     TAILQ_INSERT_TAIL(&pool->ended, batch, entry);
-    event_active(pool->deliver, EV_TIMEOUT, 1);
 }
 
 static void take_from_waiting(struct pg_batch *batch)
@@ -61,15 +60,27 @@ static void fail_waiting(struct pg_pool *pool)
     }
 }
 
+/* In a later turn of the loop. A timer, since an event that is made active is served before the loop looks around. */
+static void settle_soon(struct pg_pool *pool)
+{
+    if (!TAILQ_EMPTY(&pool->ended) && !pool->delivering) {
+        static const struct timeval at_once;
+        evtimer_add(pool->deliver, &at_once);
+    }
+}
+
 void pg_pool_settle(struct pg_pool *pool)
 {
     if (pool->delivering) {
         return;
     }
     pool->delivering = true;
+    /* Only those of now: one that asks again on every failure must not keep the loop from all else. */
+    struct batch_list now = TAILQ_HEAD_INITIALIZER(now);
+    TAILQ_CONCAT(&now, &pool->ended, entry);
     struct pg_batch *batch;
-    while ((batch = TAILQ_FIRST(&pool->ended))) {
-        TAILQ_REMOVE(&pool->ended, batch, entry);
+    while ((batch = TAILQ_FIRST(&now))) {
+        TAILQ_REMOVE(&now, batch, entry);
         if (batch->err.code != ERR_NONE) {
             batch->done(batch->arg, NULL, &batch->err);
         } else {
@@ -79,6 +90,7 @@ void pg_pool_settle(struct pg_pool *pool)
         pg_batch_free(batch);
     }
     pool->delivering = false;
+    settle_soon(pool);
 }
 
 static void on_deliver(evutil_socket_t fd, short what, void *arg)
@@ -384,6 +396,7 @@ void pg_pool_submit(struct pg_pool *pool, const struct pg_query *queries, size_t
     TAILQ_INSERT_TAIL(&pool->waiting, batch, entry);
     pool->waiting_count++;
     dispatch(pool);
+    settle_soon(pool);
 }
 
 void pg_pool_state(const struct pg_pool *pool, struct pg_pool_state *state)
@@ -437,7 +450,7 @@ struct pg_pool *pg_pool_new(struct event_base *base, struct pg_connector *connec
         pool->links[i].pool = pool;
         TAILQ_INIT(&pool->links[i].flying);
     }
-    pool->deliver = event_new(base, -1, 0, on_deliver, pool);
+    pool->deliver = evtimer_new(base, on_deliver, pool);
     pool->retry = evtimer_new(base, on_retry, pool);
     pool->patience = evtimer_new(base, on_patience, pool);
     if (!pool->deliver || !pool->retry || !pool->patience) {
@@ -480,7 +493,9 @@ void pg_pool_free(struct pg_pool *pool)
         }
     }
     fail_waiting(pool);
-    pg_pool_settle(pool);
+    while (!TAILQ_EMPTY(&pool->ended)) {
+        pg_pool_settle(pool);
+    }
     pg_port_close(pool->port);
     free_events(pool);
     free_memory(pool);

@@ -82,7 +82,7 @@ struct pg_pool {
     struct batch_list waiting;
     struct batch_list ended;
     size_t waiting_count;
-    struct event *deliver; /* active: there are ended batches to tell */
+    struct event *deliver; /* tells ended batches that no event of a link will tell */
     bool delivering;
     bool closing;
     struct event *retry;    /* connects one link */

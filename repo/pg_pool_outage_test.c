@@ -222,6 +222,33 @@ static void test_a_server_that_is_not_there_from_the_start(void **state)
     close_scene(&scene);
 }
 
+static void ask_for_ever(struct outcome *outcome)
+{
+    if (rig_status(outcome->rig) != PG_POOL_UP || outcome->err.code) {
+        outcome->err = (struct err)ERR_INIT;
+        rig_ask(outcome->rig, outcome, &seven, TIMEOUT_MS);
+    }
+}
+
+static void test_a_stubborn_caller_does_not_stop_the_loop(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    proxy_die(&scene.proxy);
+    rig_wait_status(&scene.rig, PG_POOL_DOWN, 500);
+    struct outcome stubborn = {.then = ask_for_ever};
+    rig_ask(&scene.rig, &stubborn, &seven, TIMEOUT_MS);
+    rig_turn(&scene.rig, 200);
+    assert_true(stubborn.calls > 1);
+    proxy_listen(&scene.proxy);
+    assert_full(&scene, 1500);
+    rig_turn(&scene.rig, 50);
+    assert_int_equal(stubborn.err.code, ERR_NONE);
+    assert_int_equal(stubborn.values[0], 7);
+    close_scene(&scene);
+}
+
 static void test_a_silent_host_leads_to_the_next(void **state)
 {
     (void)state;
@@ -242,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_a_silent_server_is_found_out_and_found_again),
         cmocka_unit_test(test_idle_connections_to_a_silent_server_are_found_out),
         cmocka_unit_test(test_a_server_that_is_not_there_from_the_start),
+        cmocka_unit_test(test_a_stubborn_caller_does_not_stop_the_loop),
         cmocka_unit_test(test_a_silent_host_leads_to_the_next),
     };
     return cmocka_run_group_tests(tests, start_db, stop_db);
