@@ -119,7 +119,7 @@ bool export_rows_crypto_prices(struct export_file *file, struct err *err)
     params_add_text(&params, slice_of(file->options->prices_provider));
     struct row_stream *stream =
         row_stream_open(file->session, "export_rows", &table_price_latest,
-                        "WHERE t.provider = $1 ORDER BY t.feed_ordinal NULLS LAST, t.symbol", &params, err);
+                        "WHERE t.provider = $1 AND t.feed_ordinal IS NOT NULL ORDER BY t.feed_ordinal", &params, err);
     if (!stream)
         return false;
     json_key(&file->json, SLICE("prices"));

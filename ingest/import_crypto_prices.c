@@ -32,16 +32,16 @@ static bool begin(struct import_pass *pass, struct err *err)
     return state->bulk != NULL;
 }
 
-/* A price without a place in the feed is served too, behind the others, so a symbol that the file no longer has must
- * go. */
-static bool remove_gone(struct import_pass *pass, const char *staging, struct err *err)
+/* Symbols that the file no longer has leave the feed; other providers' prices are none of its business. */
+static bool leave_feed(struct import_pass *pass, const char *staging, struct err *err)
 {
     struct arena *arena = arena_new(0);
     struct buf sql = BUF_INIT;
     struct params params = params_on(arena);
     params_add_text(&params, slice_of(pass->import->options->prices_provider));
     buf_printf(&sql,
-               "DELETE FROM price_latest p WHERE p.provider = $1 AND p.feed_ordinal IS NOT NULL AND NOT EXISTS "
+               "UPDATE price_latest p SET feed_ordinal = NULL, updated_at = now() WHERE p.provider = $1 AND "
+               "p.feed_ordinal IS NOT NULL AND NOT EXISTS "
                "(SELECT 1 FROM %s s WHERE s.symbol = p.symbol)",
                staging);
     bool ok = session_run(pass->import->session, buf_cstr(&sql), &params, &pass->removed, err);
@@ -54,7 +54,7 @@ static bool end(struct import_pass *pass, struct err *err)
 {
     struct prices_state *state = pass->state;
     struct bulk_counts counts;
-    if (!bulk_merge(state->bulk, BULK_KEEP_FEED, &counts, err) || !remove_gone(pass, bulk_staging(state->bulk), err))
+    if (!bulk_merge(state->bulk, BULK_KEEP_FEED, &counts, err) || !leave_feed(pass, bulk_staging(state->bulk), err))
         return false;
     import_count(pass, &counts);
     return true;

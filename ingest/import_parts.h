@@ -77,7 +77,7 @@ struct import_pass {
     struct err err;       /* why a walk stopped */
     size_t repeats;       /* rows that came twice */
     struct bulk_counts counts;
-    int64_t removed;   /* rows deleted because the file no longer has them */
+    int64_t removed;   /* rows that left otherwise than by bulk_merge */
     struct bulk *bulk; /* of kind->table, while it loads */
     void *state;
 };
