@@ -1,4 +1,14 @@
-/* The demo as a folder of legacy files. */
+/* The demo as a folder of legacy files.
+ *
+ * What holds in them, exactly to the millionth of a dollar in which all money is kept and written:
+ *   - in every account row: dollar_equity = 10000 + realized_pnl + total_unrealized_pnl, and total_unrealized_pnl is
+ * the sum of its positions' unrealized_pnl;
+ *   - for a model with up to 100 closed trades: realized_pnl of its newest row = the sum over its trades of
+ *     entry_closed_pnl + exit_closed_pnl, plus the sum over its open positions of closed_pnl (the entry's commission,
+ *     negative). trades.json keeps the newest 100 of a model; analytics count all;
+ *   - in every trade: realized_net_pnl = realized_gross_pnl - total_commission_dollars = entry_closed_pnl +
+ *     exit_closed_pnl;
+ *   - positions.json equals the positions of each model's newest account row. */
 #ifndef NOF0_CLI_DEMO_FILES_H
 #define NOF0_CLI_DEMO_FILES_H
 
