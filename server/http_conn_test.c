@@ -134,6 +134,7 @@ static void reading_stops_while_too_many_wait(void **state)
     test_send_str(fd, GET("/hold"));
     for (int i = 0; i < 200; i++)
         test_send_str(fd, GET("/parts"));
+    test_wait(&server->handled, 2);
     (void)usleep(100 * 1000);
     unsigned handled = atomic_load(&server->handled);
     assert_in_range(handled, 2, 100);
@@ -259,14 +260,17 @@ static void a_client_that_goes_away_harms_nobody(void **state)
     }
     /* A held request whose client is gone may still be replied to. */
     int fd = test_connect(server);
+    (void)usleep(50 * 1000);
+    unsigned handled = atomic_load(&server->handled);
     test_send_str(fd, GET("/hold"));
-    (void)usleep(20 * 1000);
+    test_wait(&server->handled, handled + 1);
     close_with_reset(fd);
     fd = test_connect(server);
     (void)usleep(20 * 1000);
     test_send_str(fd, GET("/let-go"));
     test_expect(fd, 200, "x");
-    (void)usleep(60 * 1000);
+    test_wait(&server->released, atomic_load(&server->taken));
+    (void)usleep(200 * 1000);
     (void)close(fd);
     struct http_counts counts;
     test_server_join(server, &counts);

@@ -35,7 +35,7 @@ static void a_request_that_trickles_in_is_ended(void **state)
         test_expect_refusal(fds[i], 408);
         (void)close(fds[i]);
     }
-    assert_in_range(clock_mono_ms() - start_ms, 140, 5000);
+    assert_in_range(clock_mono_ms() - start_ms, 140, 20000);
     struct http_counts counts;
     test_server_stop(server, &counts);
     assert_int_equal(counts.timeouts, KINDS);
@@ -45,20 +45,20 @@ static void an_idle_connection_is_closed(void **state)
 {
     (void)state;
     struct http_limits limits = test_limits();
-    limits.idle_timeout_ms = 120;
+    limits.idle_timeout_ms = 400;
     struct test_server *server = test_server_start(limits);
     int fresh = test_connect(server);
     int used = test_connect(server);
     /* Requests keep it open, also one that takes longer than the idle time. */
     int64_t start_ms = clock_mono_ms();
     for (int i = 0; i < 4; i++) {
-        test_send_str(used, i == 2 ? GET("/later?200") : GET("/parts"));
+        test_send_str(used, i == 2 ? GET("/later?600") : GET("/parts"));
         test_expect(used, 200, NULL);
         (void)usleep(50 * 1000);
     }
     test_expect_end(fresh);
     test_expect_end(used);
-    assert_in_range(clock_mono_ms() - start_ms, 350, 5000);
+    assert_in_range(clock_mono_ms() - start_ms, 1100, 20000);
     (void)close(fresh);
     (void)close(used);
     struct http_counts counts;
@@ -71,7 +71,7 @@ static void a_reply_that_nobody_reads_is_given_up(void **state)
 {
     (void)state;
     struct http_limits limits = test_limits();
-    limits.write_timeout_ms = 200;
+    limits.write_timeout_ms = 500;
     struct test_server *server = test_server_start(limits);
     int deaf = test_connect(server);
     int slow = test_connect(server);
@@ -82,16 +82,14 @@ static void a_reply_that_nobody_reads_is_given_up(void **state)
     size_t got = 0;
     int64_t start_ms = clock_mono_ms();
     while (got < BIG) {
-        ssize_t n = recv(slow, bytes, BIG / 20, 0);
+        ssize_t n = recv(slow, bytes, BIG / 40, 0);
         assert_true(n > 0);
         got += (size_t)n;
         (void)usleep(25 * 1000);
     }
-    assert_true(clock_mono_ms() - start_ms > 250);
+    assert_true(clock_mono_ms() - start_ms > 600);
     free(bytes);
-    for (int i = 0; i < 200 && atomic_load(&server->released) < 3; i++)
-        (void)usleep(10 * 1000);
-    assert_int_equal(atomic_load(&server->released), 3);
+    test_wait(&server->released, 3);
     (void)close(slow);
     (void)close(deaf);
     struct http_counts counts;
@@ -118,7 +116,7 @@ static void too_many_connections_are_told_so(void **state)
         (void)close(over);
     }
     (void)close(fds[0]);
-    (void)usleep(50 * 1000);
+    (void)usleep(200 * 1000);
     fds[0] = test_connect(server);
     test_send_str(fds[0], GET("/parts"));
     test_expect(fds[0], 200, NULL);
@@ -140,16 +138,17 @@ static void draining_finishes_what_began(void **state)
     int many = test_connect(server);
     test_send_str(idle, GET("/parts"));
     test_expect(idle, 200, NULL);
-    test_send_str(busy, GET("/later?150"));
+    test_send_str(busy, GET("/later?800"));
     test_send_str(half, "GET /parts HTTP/1.1\r\n");
-    test_send_str(many, GET("/later?100") GET("/parts"));
-    (void)usleep(50 * 1000);
+    test_send_str(many, GET("/later?700") GET("/parts"));
+    test_wait(&server->handled, 4);
+    (void)usleep(20 * 1000);
     test_signal(server->drain_fd);
 
     test_expect_end(idle);
     assert_false(atomic_load(&server->drained));
     test_send_str(half, "Host: a\r\n\r\n");
-    test_expect(many, 200, "100");
+    test_expect(many, 200, "700");
     const int last[] = {half, many, busy};
     for (size_t i = 0; i < 3; i++) {
         struct test_reply reply;
@@ -172,15 +171,15 @@ static void draining_waits_for_requests_without_a_client(void **state)
     (void)state;
     struct test_server *server = test_server_start(test_limits());
     int fd = test_connect(server);
-    test_send_str(fd, GET("/later?200"));
-    (void)usleep(30 * 1000);
+    test_send_str(fd, GET("/later?600"));
+    test_wait(&server->handled, 1);
     (void)close(fd);
     (void)usleep(30 * 1000);
     test_signal(server->drain_fd);
     int64_t start_ms = clock_mono_ms();
     assert_int_equal(pthread_join(server->thread, NULL), 0);
     assert_true(atomic_load(&server->drained));
-    assert_in_range(clock_mono_ms() - start_ms, 60, 5000);
+    assert_in_range(clock_mono_ms() - start_ms, 60, 20000);
     test_server_free(server);
 }
 

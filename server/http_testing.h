@@ -202,6 +202,14 @@ static inline void test_server_stop(struct test_server *server, struct http_coun
     test_server_free(server);
 }
 
+/* Waits until a counter that the server's thread changes has come so far. */
+static inline void test_wait(atomic_uint *counter, unsigned wanted)
+{
+    for (int64_t end = clock_mono_ms() + 20000; atomic_load(counter) < wanted && clock_mono_ms() < end;)
+        (void)usleep(1000);
+    assert_true(atomic_load(counter) >= wanted);
+}
+
 static inline int test_connect(const struct test_server *server)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
