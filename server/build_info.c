@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
+#include <hiredis/hiredis.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <xxhash.h>
@@ -42,6 +43,8 @@ size_t build_libraries(struct build_library out[BUILD_LIBRARIES_MAX])
 {
     size_t n = 0;
     fill(&out[n++], "cjson", cJSON_Version());
+    /* hiredis alone cannot be asked; Debian's headers and library are of one version. */
+    fill(&out[n++], "hiredis", TEXT_OF(HIREDIS_MAJOR) "." TEXT_OF(HIREDIS_MINOR) "." TEXT_OF(HIREDIS_PATCH));
     fill(&out[n++], "libevent", event_get_version());
     fill(&out[n++], "libyaml", yaml_get_version_string());
     fill(&out[n++], "zlib", zlibVersion());

@@ -439,6 +439,66 @@ static void test_sources_that_are_not_there(void **state)
     f->path.reads = &f->fake.reads;
 }
 
+/* What the loop does with documents of a folder: hand them over on the loop, ask whole and in parts. */
+struct handover {
+    struct fixture *f;
+    struct legacy_documents *documents;
+};
+
+static void on_handover(void *arg)
+{
+    struct handover *handover = arg;
+    read_path_take_legacy(&handover->f->path, handover->documents);
+}
+
+static struct legacy_documents *documents_of(const struct fixture *f, const char *trades)
+{
+    char folder[] = "/tmp/nof0-read-path-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/trades.json", folder);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    assert_true(fputs(trades, out) >= 0);
+    assert_int_equal(fclose(out), 0);
+    struct legacy_documents *documents = legacy_documents_new(legacy_set_load(folder, NULL), NULL, f->settings);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    return documents;
+}
+
+static void expect_body_start(struct fixture *f, const char *target, const char *start)
+{
+    /* Twice: made, then from what was kept. */
+    for (int turn = 0; turn < 2; turn++) {
+        struct reply reply = get(f, target, "");
+        assert_int_equal(reply.status, 200);
+        if (reply.body.n < strlen(start) || memcmp(reply.body.p, start, strlen(start)) != 0)
+            fail_msg("%s: %.*s", target, SLICE_ARG(reply.body));
+        buf_free(&reply.all);
+    }
+}
+
+static void test_legacy_files_whole_and_in_part(void **state)
+{
+    struct fixture *f = *state;
+    f->settings->endpoints_trades = SETTINGS_LEGACY;
+    struct handover handover = {f, documents_of(f, "{\"trades\":[{\"id\":\"a\",\"model_id\":\"x\",\"exit_time\":2},"
+                                                   "{\"id\":\"b\",\"model_id\":\"y\",\"exit_time\":3}]}")};
+    mailbox_post(f->path.mailbox, on_handover, &handover);
+    expect_body_start(f, "/api/trades", "{\"trades\":[{\"id\":\"a\",\"model_id\":\"x\",\"exit_time\":2},{\"id\":\"b\"");
+    expect_body_start(f, "/api/trades?limit=1",
+                      "{\"trades\":[{\"id\":\"b\",\"model_id\":\"y\",\"exit_time\":3}],\"serverTime\":");
+    expect_body_start(f, "/api/trades?model_id=x",
+                      "{\"trades\":[{\"id\":\"a\",\"model_id\":\"x\",\"exit_time\":2}],\"serverTime\":");
+    /* Other files: nothing that was kept may be served any more. */
+    handover.documents = documents_of(f, "{\"trades\":[]}");
+    mailbox_post(f->path.mailbox, on_handover, &handover);
+    expect_body_start(f, "/api/trades", "{\"trades\":[],\"serverTime\":");
+    expect_body_start(f, "/api/trades?limit=1", "{\"trades\":[],\"serverTime\":");
+    assert_int_equal(f->fake.released, 0);
+}
+
 static void test_what_is_no_question(void **state)
 {
     struct fixture *f = *state;
@@ -504,6 +564,7 @@ int main(void)
         WITH_SERVER(test_head_says_the_length_of_get),
         WITH_SERVER(test_a_failing_source),
         WITH_SERVER(test_sources_that_are_not_there),
+        WITH_SERVER(test_legacy_files_whole_and_in_part),
         WITH_SERVER(test_what_is_no_question),
         WITH_SERVER(test_options_answers_a_preflight),
         WITH_SERVER(test_pages_about_the_server),
