@@ -95,6 +95,7 @@ static bool refresh_views(struct import *import, struct err *err)
 
 static bool finish(struct import *import, struct err *err)
 {
+    report_phase(import->report, import->work_done, "computing views");
     return (!import->holdings_loaded || import->options->quiet || compare_positions(import, err)) &&
            refresh_views(import, err);
 }

@@ -204,6 +204,28 @@ static void bad_files_are_listed_and_left_out(void **state)
     bench_assert_row(bench, "SELECT string_agg(id, ',') FROM models", "good");
 }
 
+static void files_that_cannot_be_read_are_faults(void **state)
+{
+    struct bench *bench = bench_of(state);
+    char path[200];
+    (void)snprintf(path, sizeof path, "%s/trades.json", bench->in);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_text(bench, "leaderboard.json", "%s", "");
+    put_text(bench, "positions.json", "[]");
+    put_text(bench, "conversations.json", "{\"conversations\":[],\"serverTime\":\"now\"}");
+    put_text(bench, "since-inception-values.json", "{}");
+    put_text(bench, "account-totals.json", "{\"accountTotals\":[],\"lastHourlyMarkerRead\":0}");
+    bench_import(bench, IMPORT_FAULTS);
+    assert_int_equal(rmdir(path), 0);
+    bench_assert_said(bench, "trades.json: is no regular file\n");
+    bench_assert_said(bench, "leaderboard.json: line 1, column 1: ");
+    bench_assert_said(bench, "positions.json: $: must be an object\n");
+    bench_assert_said(bench, "conversations.json: $.serverTime: must be integer milliseconds\n");
+    bench_assert_said(bench, "since-inception-values.json: $.sinceInceptionValues: is missing\n");
+    bench_assert_said(bench, "account-totals.json: 0 rows: 0 new, 0 changed, 0 unchanged\n");
+    bench_assert_row(bench, "SELECT string_agg(name, ',') FROM feed_documents", "account-totals");
+}
+
 static void doubles(void **state)
 {
     struct bench *bench = bench_of(state);
@@ -331,8 +353,6 @@ static void analytics_files_come_and_go(void **state)
 static void what_cannot_run_says_so(void **state)
 {
     struct bench *bench = bench_of(state);
-    char dsn[sizeof bench->testing.dsn];
-    strcpy(dsn, bench->testing.dsn);
     assert_int_equal(bench_import_from(bench, bench->in, NULL), IMPORT_FAILED);
     bench_assert_said(bench, "has none of the files to import");
     assert_int_equal(bench_import_from(bench, "/nowhere/at all", NULL), IMPORT_FAILED);
@@ -342,9 +362,14 @@ static void what_cannot_run_says_so(void **state)
     put_folder(bench);
     assert_int_equal(bench_import_from(bench, bench->in, "trades"), IMPORT_DONE);
     bench_assert_row(bench, "SELECT string_agg(name, ',') FROM feed_documents", "trades");
-    const struct import_options options = {
-        .dsn = "host=/nowhere port=1", .dir = bench->in, .prices_provider = "arena", .out = stdout, .problems = stdout};
-    assert_int_equal(import_folder(&options), IMPORT_FAILED);
+    char dsn[sizeof bench->testing.dsn];
+    strcpy(dsn, bench->testing.dsn);
+    strcpy(bench->testing.dsn, "host=/nowhere port=1");
+    enum import_result result = bench_import_from(bench, bench->in, NULL);
+    strcpy(bench->testing.dsn, dsn);
+    assert_int_equal(result, IMPORT_FAILED);
+    bench_assert_said(bench, "import: Postgres: ");
+    assert_ptr_equal(strchr(bench->said, '\n'), bench->said + strlen(bench->said) - 1);
 }
 
 static void export_takes_only_its_own_folder(void **state)
@@ -435,6 +460,7 @@ int main(void)
         cmocka_unit_test(columns_are_derived),
         cmocka_unit_test(contradictions_are_said_and_stored),
         cmocka_unit_test(bad_files_are_listed_and_left_out),
+        cmocka_unit_test(files_that_cannot_be_read_are_faults),
         cmocka_unit_test(doubles),
         cmocka_unit_test(a_newer_capture_takes_rows_from_the_feed),
         cmocka_unit_test(conversations_grow_and_shrink_in_place),
