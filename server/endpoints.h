@@ -16,7 +16,7 @@ struct endpoint {
     enum read_kind kind;
     const struct param_spec *params;
     assemble_fn *assemble;
-    size_t source_offset; /* of an enum settings_source in struct settings */
+    size_t source_offset;            /* of an enum settings_source in struct settings */
     double max_age, s_maxage, stale; /* times the class's seconds */
     enum endpoint_ttl ttl;
     enum endpoint_time time;
