@@ -255,7 +255,7 @@ static void test_a_silent_host_leads_to_the_next(void **state)
     struct scene scene;
     open_scene_of(&scene, true);
     /* One attempt's timeout at the silent host, then the other one, and no detour afterwards. */
-    rig_wait_status(&scene.rig, PG_POOL_UP, 2500);
+    rig_wait_status(&scene.rig, PG_POOL_UP, 4000);
     assert_full(&scene, 2000);
     assert_answers(&scene);
     close_scene(&scene);
