@@ -362,14 +362,12 @@ static void what_cannot_run_says_so(void **state)
     put_folder(bench);
     assert_int_equal(bench_import_from(bench, bench->in, "trades"), IMPORT_DONE);
     bench_assert_row(bench, "SELECT string_agg(name, ',') FROM feed_documents", "trades");
-    char dsn[sizeof bench->testing.dsn];
-    strcpy(dsn, bench->testing.dsn);
-    strcpy(bench->testing.dsn, "host=/nowhere port=1");
-    enum import_result result = bench_import_from(bench, bench->in, NULL);
-    strcpy(bench->testing.dsn, dsn);
-    assert_int_equal(result, IMPORT_FAILED);
-    bench_assert_said(bench, "import: Postgres: ");
-    assert_ptr_equal(strchr(bench->said, '\n'), bench->said + strlen(bench->said) - 1);
+    struct bench elsewhere = {.said = NULL};
+    (void)snprintf(elsewhere.testing.dsn, sizeof elsewhere.testing.dsn, "host=/nowhere port=1");
+    assert_int_equal(bench_import_from(&elsewhere, bench->in, NULL), IMPORT_FAILED);
+    bench_assert_said(&elsewhere, "import: Postgres: ");
+    assert_ptr_equal(strchr(elsewhere.said, '\n'), elsewhere.said + strlen(elsewhere.said) - 1);
+    free(elsewhere.said);
 }
 
 static void export_takes_only_its_own_folder(void **state)
@@ -389,6 +387,46 @@ static void export_takes_only_its_own_folder(void **state)
     bench_assert_said(bench, "holds \"analytics-gone.json\", which export does not write");
 }
 
+static pid_t start_import(struct bench *bench)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        FILE *nowhere = fopen("/dev/null", "w");
+        const struct import_options options = {.dsn = bench->testing.dsn,
+                                               .dir = bench->in,
+                                               .prices_provider = "arena",
+                                               .quiet = true,
+                                               .out = nowhere,
+                                               .problems = nowhere};
+        _exit((int)import_folder(&options));
+    }
+    return child;
+}
+
+static void imports_at_once_take_turns(void **state)
+{
+    enum { IMPORTS = 4 };
+    struct bench *bench = bench_of(state);
+    put_folder(bench);
+    bench_import(bench, IMPORT_DONE);
+    char *expected = bench_digest(bench);
+    bench_reset(bench);
+    put_folder(bench);
+    pid_t children[IMPORTS];
+    for (int i = 0; i < IMPORTS; i++)
+        children[i] = start_import(bench);
+    for (int i = 0; i < IMPORTS; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    char *digest = bench_digest(bench);
+    assert_string_equal(digest, expected);
+    free(digest);
+    free(expected);
+}
+
 /* A child is killed at some instant of its import, again and again; then one import goes through. */
 static void killed_imports_leave_no_trace(void **state)
 {
@@ -399,18 +437,7 @@ static void killed_imports_leave_no_trace(void **state)
     bench_reset(bench);
     put_folder(bench);
     for (useconds_t delay = 2000; delay <= 150000; delay += delay / 2) {
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            FILE *nowhere = fopen("/dev/null", "w");
-            const struct import_options options = {.dsn = bench->testing.dsn,
-                                                   .dir = bench->in,
-                                                   .prices_provider = "arena",
-                                                   .quiet = true,
-                                                   .out = nowhere,
-                                                   .problems = nowhere};
-            _exit((int)import_folder(&options));
-        }
+        pid_t child = start_import(bench);
         usleep(delay);
         (void)kill(child, SIGKILL);
         int status;
@@ -467,6 +494,7 @@ int main(void)
         cmocka_unit_test(analytics_files_come_and_go),
         cmocka_unit_test(what_cannot_run_says_so),
         cmocka_unit_test(export_takes_only_its_own_folder),
+        cmocka_unit_test(imports_at_once_take_turns),
         cmocka_unit_test(killed_imports_leave_no_trace),
         cmocka_unit_test(captures_come_back),
     };
