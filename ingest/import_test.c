@@ -362,6 +362,10 @@ static void what_cannot_run_says_so(void **state)
     put_folder(bench);
     assert_int_equal(bench_import_from(bench, bench->in, "trades"), IMPORT_DONE);
     bench_assert_row(bench, "SELECT string_agg(name, ',') FROM feed_documents", "trades");
+    bench_exec(bench, "ALTER TABLE models RENAME TO models_away");
+    assert_int_equal(bench_import_from(bench, bench->in, "trades"), IMPORT_FAILED);
+    bench_assert_said(bench, "; bring the schema up to date with nof0ctl migrate up\n");
+    bench_exec(bench, "ALTER TABLE models_away RENAME TO models");
     struct bench elsewhere = {.said = NULL};
     (void)snprintf(elsewhere.testing.dsn, sizeof elsewhere.testing.dsn, "host=/nowhere port=1");
     assert_int_equal(bench_import_from(&elsewhere, bench->in, NULL), IMPORT_FAILED);
