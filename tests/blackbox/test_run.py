@@ -88,6 +88,30 @@ def test_start_find_stop(place, demo):
     assert place.get("/api/trades").status == 200
 
 
+def test_the_env_file_leads_a_shell_to_the_servers(place, demo):
+    said = place.start("--data", demo)
+    env = os.path.join(place.var, "env")
+    assert f"source {env}" in said
+    shell = subprocess.run(["bash", "-c", f'source "{env}" && cd / && nof0ctl --config "$NOF0_CONFIG" migrate status && '
+                            'psql -XAtc "SELECT count(*) FROM trades" "$NOF0_POSTGRES_DSN" && ls "$NOF0_LEGACY_DIR" && '
+                            'redis-cli -s "${NOF0_REDIS_URL#unix://}" ping'], env=environment(), stdout=subprocess.PIPE,
+                           check=True).stdout.decode().splitlines()
+    assert str(len(load(os.path.join(demo, "trades.json"))["trades"])) in shell
+    assert "trades.json" in shell and "PONG" in shell
+    assert os.stat(env).st_mode & 0o77 == 0
+    place("--stop")
+    assert not os.path.exists(env)
+
+
+def test_a_port_of_another_run(place, folder, demo):
+    """nof0d listens with SO_REUSEPORT: a second one must not share the port of the first in silence."""
+    place.start("--legacy", "--data", demo)
+    other = Place(os.path.join(folder, "other"))
+    other.port = place.port
+    assert f"port {place.port} is in use" in one_line(other.start("--legacy", "--data", demo, expect=2))
+    assert place.answers()
+
+
 def test_default_data_is_a_demo(place):
     place.start()
     assert place.get("/api/trades").json()["trades"] and os.path.exists(os.path.join(place.var, "demo/trades.json"))
