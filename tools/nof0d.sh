@@ -13,6 +13,13 @@ client_host() {
     esac
 }
 
+# As it stands in a URL: an IPv6 address in brackets.
+url_host() {
+    local address
+    address=$(client_host)
+    [[ $address == *:* ]] && printf '[%s]\n' "$address" || printf '%s\n' "$address"
+}
+
 # A connect is the honest question: nof0d listens with SO_REUSEPORT, so a second one would bind and share the port.
 port_answers() { (exec 3<>"/dev/tcp/$(client_host)/$port") 2>/dev/null; }
 
@@ -36,7 +43,7 @@ nof0d_start() {
     nof0d_pid=$!
     process_record "$var/run/nof0d" "$nof0d_pid" || true
     started+=(nof0d)
-    printf 'http://%s:%s/api\n' "$(client_host)" "$port" >"$var/run/url"
+    printf 'http://%s:%s/api\n' "$(url_host)" "$port" >"$var/run/url"
 }
 
 nof0d_wait() {

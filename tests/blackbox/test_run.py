@@ -283,6 +283,31 @@ def test_ctrl_c_stops_what_was_started(place, demo):
             process.kill()
 
 
+def test_the_foreground_shows_warnings(place, demo):
+    """Quiet when well; what the log warns of comes to the terminal."""
+    process = subprocess.Popen([RUN, "--var", place.var, "--port", str(place.port), "--data", demo], env=environment(),
+                               cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=True)
+    try:
+        while b"Ctrl-C" not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        os.kill(place.pid("postgres"), signal.SIGKILL)
+        line = process.stderr.readline().decode()
+        assert " warn postgres.down" in line, line
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 0 and not place.answers()
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+def test_an_ipv6_address(place, demo):
+    said = place.start("--legacy", "--data", demo, NOF0_HOST="::1")
+    assert f"http://[::1]:{place.port}/api/trades" in said
+    assert "already" in place.start("--legacy", "--data", demo, NOF0_HOST="::1")
+
+
 def test_two_at_once(place, demo):
     """One starts; the other either finds it or says that one is busy."""
     command = [RUN, "--var", place.var, "--port", str(place.port), "--data", demo, "--detach"]
