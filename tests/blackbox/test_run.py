@@ -1,6 +1,7 @@
 """./run as a newcomer meets it, each time with a --var of its own."""
 import glob
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from support.programs import ROOT, environment, free_port
 from support.servers import Postgres, wait_until
 
 RUN = os.path.join(ROOT, "run")
+SHORT = f"/var/tmp/nof0-{os.geteuid()}-*"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
@@ -64,6 +66,15 @@ def place(folder, request):
     yield one
     if os.path.exists(os.path.join(one.var, ".nof0-var")):
         one("--stop")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_short_folders_left():
+    """Short folders that stand for those of this module go with them; ./run itself keeps them for its next start."""
+    before = set(glob.glob(SHORT))
+    yield
+    for path in set(glob.glob(SHORT)) - before:
+        shutil.rmtree(path)
 
 
 def one_line(text):
@@ -164,11 +175,11 @@ def test_fresh_refuses_a_folder_that_it_did_not_make(folder, demo):
 def test_a_folder_too_deep_for_a_socket(folder, demo):
     deep = Place(os.path.join(folder, *["quite-a-deep-folder"] * 8))
     assert len(deep.var) > 107
-    before = set(glob.glob("/var/tmp/nof0-*"))
+    before = set(glob.glob(SHORT))
     try:
         deep.start("--data", demo)
         assert deep.get("/readyz").status == 200
-        short = set(glob.glob("/var/tmp/nof0-*")) - before
+        short = set(glob.glob(SHORT)) - before
         assert len(short) == 1
     finally:
         deep("--stop")
@@ -292,6 +303,7 @@ def test_the_foreground_shows_warnings(place, demo):
         while b"Ctrl-C" not in process.stdout.readline():
             assert process.poll() is None, process.stderr.read()
         os.kill(place.pid("postgres"), signal.SIGKILL)
+        assert select.select([process.stderr], [], [], 60)[0], "nothing on the terminal"
         line = process.stderr.readline().decode()
         assert " warn postgres.down" in line, line
         os.killpg(process.pid, signal.SIGINT)
