@@ -39,6 +39,8 @@ nof0d_start() {
     [[ $legacy == no ]] || read=legacy
     export NOF0_PORT=$port NOF0_HOST=$host NOF0_LEGACY_DIR=$data NOF0_READ=$read
     [[ -z $workers ]] || export NOF0_WORKERS=$workers
+    touch "$var/log/nof0d.log"
+    log_size=$(stat -c %s "$var/log/nof0d.log") # where this run's lines begin
     setsid "$NOF0D" --config "$CONFIG" </dev/null >>"$var/log/nof0d.log" 2>&1 9>&- &
     nof0d_pid=$!
     process_record "$var/run/nof0d" "$nof0d_pid" || true
