@@ -3,6 +3,7 @@
 #include "cli/cmd_demo.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
+#include "cli/cmd_keys.h"
 #include "cli/cmd_migrate.h"
 
 #include <signal.h>
@@ -20,6 +21,7 @@ static const struct command commands[] = {
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
     {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
     {"export", cmd_export, "write what was imported as legacy JSON files again"},
+    {"keys", cmd_keys, "list the names in Redis, or look for ones that do not belong there"},
     {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},
 };
 
