@@ -22,6 +22,8 @@ struct read_job {
     int gzip_level;
     int64_t gzip_min_bytes;
 
+    bool from_files;                 /* the answer comes from the set that is served now, */
+    bool is_whole;                   /* and is one of its documents */
     struct repo_answer *answer;      /* to make the document from: these rows, */
     struct legacy_documents *legacy; /* or else this set */
 
@@ -62,10 +64,23 @@ static void reply_failure(struct read_job *job)
                                                       : "the source of this answer is not available right now"});
 }
 
+/* Documents that only this table holds are kept when they are small. */
+static void keep_hot(const struct read_job *job)
+{
+    static const struct hot_term until_cleared = {.until_ms = INT64_MAX};
+    /* A reload may have given the endpoint another source while the document was made. */
+    if (job->path->hot && endpoint_source(job->endpoint, job->path->settings) == SETTINGS_LEGACY &&
+        (job->is_whole || document_body(job->document).n <= RECENT_BODY_MAX))
+        hot_keep(job->path->hot, job->request, job->path->settings, job->endpoint, job->document, &until_cleared);
+}
+
 static void finish(struct read_job *job)
 {
-    if (job->document && job->legacy && job->legacy == job->path->legacy)
+    bool is_current = job->from_files && (!job->legacy || job->legacy == job->path->legacy);
+    if (job->document && job->legacy && is_current)
         recent_keep(job->path->recent, &job->query, job->document);
+    if (job->document && is_current)
+        keep_hot(job);
     legacy_documents_unref(job->legacy);
     if (job->document)
         reply_document(job->request, job->path->settings, job->endpoint, job->document, job->gzip);
@@ -114,6 +129,7 @@ static void build_from_legacy(struct read_job *job)
     if (!legacy_set_answer(legacy_documents_set(job->legacy), &job->query, &scratch, &answer, &job->err))
         goto out;
     struct document *whole = legacy_documents_find(job->legacy, job->query.kind, answer.version);
+    job->is_whole = whole != NULL;
     if (whole) {
         job->document = document_ref(whole);
         goto out;
@@ -211,6 +227,7 @@ static void read_legacy(struct read_job *job)
         finish(job);
         return;
     }
+    job->from_files = true;
     struct document *known = recent_find(job->path->recent, &job->query);
     if (known && !wants_compression(job, known)) {
         job->document = document_ref(known);
@@ -234,6 +251,8 @@ static void read_repo(struct read_job *job)
 void read_path_take_legacy(struct read_path *path, struct legacy_documents *documents)
 {
     recent_clear(path->recent);
+    if (path->hot)
+        hot_clear(path->hot);
     legacy_documents_unref(path->legacy);
     path->legacy = documents;
 }

@@ -139,6 +139,7 @@ static int set_up(void **state)
     f->path = (struct read_path){.settings = f->settings,
                                  .reads = &f->fake.reads,
                                  .recent = recent_new(),
+                                 .hot = hot_new(),
                                  .offload = offload_start(2, &err),
                                  .mailbox = mailbox_new(f->base, &err)};
     const struct http_limits limits = {.max_uri = 8192,
@@ -167,6 +168,7 @@ static int tear_down(void **state)
     mailbox_free(f->path.mailbox);
     read_path_take_legacy(&f->path, NULL);
     recent_free(f->path.recent);
+    hot_free(f->path.hot);
     event_base_free(f->base);
     settings_free(f->settings);
     free(f);

@@ -148,6 +148,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
     struct snapshot *old = worker->snapshot;
     worker->snapshot = snapshot;
     worker->read.settings = snapshot_settings(snapshot);
+    hot_clear(worker->read.hot);
     bool good = true;
     if (!worker->postgres || !worker_postgres_fits(worker->postgres, snapshot)) {
         if (old)
@@ -182,6 +183,7 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
     worker->company = company;
     worker->listen_fd = listen_fd;
     worker->read.recent = recent_new();
+    worker->read.hot = hot_new();
     atomic_init(&worker->beat_ms, 0);
     worker->base = event_base_new();
     if (!worker->base) {
@@ -319,6 +321,7 @@ void worker_free(struct worker *worker)
         event_free(worker->beat);
     read_path_take_legacy(&worker->read, NULL);
     recent_free(worker->read.recent);
+    hot_free(worker->read.hot);
     snapshot_unref(worker->snapshot);
     if (worker->listen_fd >= 0)
         (void)close(worker->listen_fd);
