@@ -85,9 +85,7 @@ static inline void rig_end(struct rig *rig)
     (void)rmdir(rig->folder);
 }
 
-/* Runs a command that must succeed; the caller frees the reply. */
-static inline struct redisReply *rig_ask(struct redisContext *link, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* Runs a command that must succeed; the caller frees the reply. The format is hiredis' own, which has %b too. */
 static inline struct redisReply *rig_ask(struct redisContext *link, const char *format, ...)
 {
     va_list arguments;
