@@ -76,16 +76,16 @@ static void begin(struct fixture *f)
 }
 
 struct answer {
-    bool done;
-    unsigned calls;
-    enum cache_judgement judgement;
-    bool reached;
     int64_t version;
     int64_t fresh_left_ms;
     int64_t stale_left_ms;
     char body[64];
-    enum cache_claim claim;
     struct cache_token token;
+    bool done;
+    bool reached;
+    unsigned calls;
+    enum cache_judgement judgement;
+    enum cache_claim claim;
     enum cache_stored stored;
 };
 

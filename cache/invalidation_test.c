@@ -193,9 +193,9 @@ static void a_killed_redis_is_noticed_and_found_again(void **state)
         rig_start(&f->rig);
         f->link = rig_link(&f->rig);
         /* Announced while nobody heard it: read on return, before announcements count as back. */
-        announce(f, CACHE_FEED_trades, 100 * round);
+        announce(f, CACHE_FEED_trades, (int64_t)round * 100);
         rig_run_until(f->base, &f->back);
-        assert_int_equal(cache_floor(&f->floors, CACHE_FEED_trades), 100 * round);
+        assert_int_equal(cache_floor(&f->floors, CACHE_FEED_trades), (int64_t)round * 100);
     }
     assert_int_equal(f->backs, 4);
 }

@@ -8,11 +8,11 @@
 #define NO_TTL CACHE_TTL_NONE, 0
 
 const struct cache_key_row cache_key_rows[] = {
-#define KEY0(name, type, pattern, ...) {#name, CACHE_TYPE_##type, pattern, 0, {0}, {NULL}, __VA_ARGS__},
+#define KEY0(name, type, pattern, ...) {#name, pattern, {NULL}, CACHE_TYPE_##type, 0, {0}, __VA_ARGS__},
 #define KEY1(name, type, pattern, kind, param, ...)                                                                    \
-    {#name, CACHE_TYPE_##type, pattern, 1, {CACHE_PARAM_##kind}, {#param}, __VA_ARGS__},
+    {#name, pattern, {#param}, CACHE_TYPE_##type, 1, {CACHE_PARAM_##kind}, __VA_ARGS__},
 #define KEY2(name, type, pattern, kind1, param1, kind2, param2, ...)                                                   \
-    {#name, CACHE_TYPE_##type, pattern, 2, {CACHE_PARAM_##kind1, CACHE_PARAM_##kind2}, {#param1, #param2}, __VA_ARGS__},
+    {#name, pattern, {#param1, #param2}, CACHE_TYPE_##type, 2, {CACHE_PARAM_##kind1, CACHE_PARAM_##kind2}, __VA_ARGS__},
 #include "cache/keys.def"
 #undef KEY0
 #undef KEY1
@@ -130,7 +130,7 @@ static void put(struct builder *b, char c)
 
 static bool needs_escape(unsigned char c)
 {
-    return c <= ' ' || c >= 0x7f || memchr(":{}%*\"\\", c, 7) != NULL;
+    return c <= ' ' || c >= 0x7f || strchr(":{}%*\"\\", c) != NULL;
 }
 
 static void put_escape(struct builder *b, unsigned char c)
@@ -174,8 +174,8 @@ static struct step next_step(const char **pattern)
     return (struct step){.literal = p[0]};
 }
 
-static struct cache_key build(const struct cache_space *space, enum cache_key_id id, const struct slice *params,
-                              enum cache_feed feed)
+static struct cache_key build(const struct cache_space *space, enum cache_key_id id,
+                              const struct slice params[CACHE_MAX_PARAMS], enum cache_feed feed)
 {
     struct cache_key key;
     struct builder b = {key.private_text, key.private_text + CACHE_KEY_MAX, false};
@@ -186,10 +186,11 @@ static struct cache_key build(const struct cache_space *space, enum cache_key_id
     if (space->prefix_length)
         put(&b, ':');
     const char *pattern = cache_key_rows[id].pattern;
+    unsigned param = 0;
     while (*pattern) {
         struct step step = next_step(&pattern);
-        if (step.is_param)
-            put_param(&b, *params++);
+        if (step.is_param && param < CACHE_MAX_PARAMS)
+            put_param(&b, params[param++]);
         else
             put(&b, step.literal);
     }
@@ -198,6 +199,8 @@ static struct cache_key build(const struct cache_space *space, enum cache_key_id
     return key;
 }
 
+static const struct slice no_params[CACHE_MAX_PARAMS];
+
 #define AS_SLICE_TEXT(param) (param)
 #define AS_SLICE_FEED(param) slice_of(cache_feed_name(param))
 #define AS_FEED_TEXT(param) CACHE_FEED_COUNT
@@ -205,19 +208,19 @@ static struct cache_key build(const struct cache_space *space, enum cache_key_id
 #define KEY0(name, ...)                                                                                                \
     struct cache_key cache_key_##name(const struct cache_space *space)                                                 \
     {                                                                                                                  \
-        return build(space, CACHE_KEY_##name, NULL, CACHE_FEED_COUNT);                                                 \
+        return build(space, CACHE_KEY_##name, no_params, CACHE_FEED_COUNT);                                            \
     }
 #define KEY1(name, type, pattern, kind, param, ...)                                                                    \
     struct cache_key cache_key_##name(const struct cache_space *space, CACHE_CTYPE_##kind param)                       \
     {                                                                                                                  \
-        const struct slice params[] = {AS_SLICE_##kind(param)};                                                        \
+        const struct slice params[CACHE_MAX_PARAMS] = {AS_SLICE_##kind(param)};                                        \
         return build(space, CACHE_KEY_##name, params, AS_FEED_##kind(param));                                          \
     }
 #define KEY2(name, type, pattern, kind1, param1, kind2, param2, ...)                                                   \
     struct cache_key cache_key_##name(const struct cache_space *space, CACHE_CTYPE_##kind1 param1,                     \
                                       CACHE_CTYPE_##kind2 param2)                                                      \
     {                                                                                                                  \
-        const struct slice params[] = {AS_SLICE_##kind1(param1), AS_SLICE_##kind2(param2)};                            \
+        const struct slice params[CACHE_MAX_PARAMS] = {AS_SLICE_##kind1(param1), AS_SLICE_##kind2(param2)};            \
         return build(space, CACHE_KEY_##name, params, AS_FEED_##kind1(param1));                                        \
     }
 #include "cache/keys.def"
@@ -270,7 +273,7 @@ static int hex_value(char c)
 static void take_param(struct slice *text, char **out, struct slice *value)
 {
     *value = (struct slice){*out, 0};
-    while (text->n && !memchr(":{}", text->p[0], 3)) {
+    while (text->n && !strchr(":{}", text->p[0])) {
         size_t taken = 1;
         char c = text->p[0];
         bool empty = false;
@@ -295,6 +298,7 @@ static bool matches(struct slice text, enum cache_key_id id, struct cache_key_pa
     char *out = parts->text;
     unsigned param = 0;
     parts->id = id;
+    parts->params[0] = parts->params[1] = (struct slice){NULL, 0};
     while (*pattern) {
         struct step step = next_step(&pattern);
         if (!step.is_param) {
@@ -303,6 +307,8 @@ static bool matches(struct slice text, enum cache_key_id id, struct cache_key_pa
             text = (struct slice){text.p + 1, text.n - 1};
             continue;
         }
+        if (param == CACHE_MAX_PARAMS)
+            return false;
         take_param(&text, &out, &parts->params[param]);
         if (row->param_kinds[param] == CACHE_PARAM_FEED && !cache_feed_parse(parts->params[param], feed))
             return false;

@@ -59,11 +59,11 @@ enum { CACHE_MAX_PARAMS = 2 };
 
 struct cache_key_row {
     const char *name;
-    enum cache_type type;
     const char *pattern;
+    const char *param_names[CACHE_MAX_PARAMS];
+    enum cache_type type;
     unsigned param_count;
     enum cache_param param_kinds[CACHE_MAX_PARAMS];
-    const char *param_names[CACHE_MAX_PARAMS];
     enum cache_ttl_class ttl_class;
     double ttl_factor;
     const char *value;

@@ -134,8 +134,7 @@ static struct slice random_value(char *room)
     static const char bytes[] = "a:%{}l 3A\0*2Aall\xff";
     size_t n = random_below(5);
     if (random_below(8) == 0) {
-        memcpy(room, "all", 3);
-        return (struct slice){room, 3};
+        return SLICE("all");
     }
     for (size_t i = 0; i < n; i++)
         room[i] = bytes[random_below(sizeof bytes - 1)];
@@ -272,7 +271,8 @@ static void what_no_builder_makes_is_no_key(void **state)
             fail_msg("taken: %.*s", SLICE_ARG(bad[i]));
     char longest[CACHE_KEY_MAX + 1];
     memset(longest, 'x', sizeof longest);
-    memcpy(longest, "nof0:positions:", 15);
+    for (size_t i = 0; i < 15; i++)
+        longest[i] = "nof0:positions:"[i];
     assert_true(cache_key_parse(&s, (struct slice){longest, CACHE_KEY_MAX}, &key, NULL));
     assert_false(cache_key_parse(&s, (struct slice){longest, CACHE_KEY_MAX + 1}, &key, NULL));
 }

@@ -85,12 +85,15 @@ void cache_local_free(struct cache_local *local)
 static void evict_one(struct cache_local *local)
 {
     struct node *node = local->hand ? local->hand : TAILQ_LAST(&local->order, node_order);
-    while (node->visited) {
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that TAILQ_REMOVE took the freed node out */
+    while (node && node->visited) {
         node->visited = false;
         node = TAILQ_PREV(node, node_order, in_order);
         if (!node)
             node = TAILQ_LAST(&local->order, node_order);
     }
+    if (!node)
+        return;
     local->hand = node; /* take_out moves it on */
     local->counts.evictions++;
     take_out(local, node);

@@ -169,7 +169,7 @@ static void what_is_asked_for_survives_a_scan(void **state)
     (void)state;
     struct fixture f;
     struct thing thing = {0, 1};
-    open_local(&f, 40 * 300);
+    open_local(&f, 12000);
     for (int i = 0; i < 10; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "hot%d", i);
@@ -185,7 +185,7 @@ static void what_is_asked_for_survives_a_scan(void **state)
     }
     struct cache_local_counts counts;
     cache_local_counts(f.local, &counts);
-    assert_true(counts.bytes <= 40 * 300);
+    assert_true(counts.bytes <= 12000);
     assert_true(counts.evictions > 4900);
     cache_local_resize(f.local, 500);
     cache_local_counts(f.local, &counts);
