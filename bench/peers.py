@@ -7,6 +7,8 @@ import statistics
 import subprocess
 import sys
 
+from peers_herd import measure_herd
+from peers_misses import measure_misses
 from peers_parties import LOAD_CORE, Parties, Trouble, get
 
 CONNECTIONS = 64
@@ -20,6 +22,7 @@ class Target:
 
     def __init__(self, party, path, headers, status, size):
         self.party, self.path, self.headers, self.status, self.size = party, path, headers, status, size
+        self.asked = (party, path, headers)
 
     def check(self):
         status, _, body = get(self.party.port, self.path, self.headers)
@@ -27,32 +30,33 @@ class Target:
             raise Trouble(f"{self.party.name} answers {self.path} {self.headers} with {status} and {len(body)} bytes, "
                           f"not {self.status} and {self.size}")
 
-    def measure(self, place, connections=CONNECTIONS):
-        """One sample: a dict of numbers."""
-        command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{place.seconds}s",
-                   "--timeout", "30s", "-s", f"{place.root}/bench/peers.lua"]
-        for name, value in self.headers.items():
-            command += ["-H", f"{name}: {value}"]
-        command.append(f"http://127.0.0.1:{self.party.port}{self.path}")
-        before = self.party.cpu_seconds()
-        report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        cpu = self.party.cpu_seconds() - before
-        line = next((line for line in report.splitlines() if line.startswith("nof0 ")), None)
-        if not line:
-            raise Trouble(f"wrk said: {report.strip()}")
-        numbers = json.loads(line[5:])
-        # wrk asks on while others answer wrong; a few of many are reported with the table.
-        if not numbers["requests"] or numbers["errors"] * 100 > numbers["requests"]:
-            raise Trouble(f"{self.party.name} {self.path}: {numbers}")
-        seconds = numbers["us"] / 1e6
-        return {"rate": numbers["requests"] / seconds, "mb": numbers["bytes"] / seconds / 1e6,
-                "p50": numbers["p50_us"] / 1e3, "p99": numbers["p99_us"] / 1e3,
-                "cpu": cpu * 1e6 / numbers["requests"], "errors": numbers["errors"]}
+
+def measure(place, party, path, headers, connections=CONNECTIONS):
+    """One sample: a dict of numbers."""
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{place.seconds}s",
+               "--timeout", "30s", "-s", f"{place.root}/bench/peers.lua"]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    command.append(f"http://127.0.0.1:{party.port}{path}")
+    before = party.cpu_seconds()
+    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    cpu = party.cpu_seconds() - before
+    line = next((line for line in report.splitlines() if line.startswith("nof0 ")), None)
+    if not line:
+        raise Trouble(f"wrk said: {report.strip()}")
+    numbers = json.loads(line[5:])
+    # wrk asks on while others answer wrong; a few of many are reported with the table.
+    if not numbers["requests"] or numbers["errors"] * 100 > numbers["requests"]:
+        raise Trouble(f"{party.name} {path}: {numbers}")
+    seconds = numbers["us"] / 1e6
+    return {"rate": numbers["requests"] / seconds, "mb": numbers["bytes"] / seconds / 1e6,
+            "p50": numbers["p50_us"] / 1e3, "p99": numbers["p99_us"] / 1e3,
+            "cpu": cpu * 1e6 / numbers["requests"], "errors": numbers["errors"]}
 
 
 def wanted(place, row):
-    return not place.only or any(row == only or row.startswith(only + "/") or row.endswith(only if only[0] == "/" else
-                                                                                         "/" + only)
+    """--only names a row, its document, or its form with the slash before it."""
+    return not place.only or any(row == only or row.startswith(only + "/") or (only[0] == "/" and row.endswith(only))
                                  for only in place.only)
 
 
@@ -113,7 +117,7 @@ def measure_in_turns(rows, place):
             turn = round_number % len(names)
             for name in names[turn:] + names[:turn]:
                 targets[name].check()
-                samples.setdefault((row, name), []).append(targets[name].measure(place))
+                samples.setdefault((row, name), []).append(measure(place, *targets[name].asked))
         print(f"round {round_number + 1} of {place.rounds}", file=sys.stderr, flush=True)
     return samples
 
@@ -161,6 +165,7 @@ def parse_arguments():
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--json")
     parser.add_argument("--misses", action="store_true")
+    parser.add_argument("--dsn")
     parser.add_argument("--herd", action="store_true")
     return parser.parse_args()
 
@@ -171,7 +176,9 @@ def main():
     try:
         with Parties(place) as parties:
             if place.misses:
-                result = peers_misses.measure_misses(parties, place)
+                place.wants = lambda document: wanted(place, document)
+                place.measure = lambda *asked: measure(place, *asked)
+                result = measure_misses(parties, place)
             elif place.herd:
                 result = measure_herd(parties, place)
             else:

@@ -95,13 +95,14 @@ class Parties:
         self.running.append(party)
         return party
 
-    def nof0d(self, read="legacy", offset=0, settings=None):
+    def nof0d(self, read="legacy", offset=0, config=None, settings=None):
+        """One worker. `settings` are further environment variables of etc/nof0.yaml."""
         place = self.place
         env = {"NOF0_READ": read, "NOF0_LEGACY_DIR": place.data, "NOF0_PORT": str(place.port + offset),
                "NOF0_WORKERS": "1", **(settings or {})}
         for unwanted in ("NOF0_POSTGRES_DSN", "NOF0_REDIS_URL"):
             env.setdefault(unwanted, "")
-        command = [f"{place.build}/server/nof0d", "--config", f"{place.root}/etc/nof0.yaml"]
+        command = [f"{place.build}/server/nof0d", "--config", config or f"{place.root}/etc/nof0.yaml"]
         return self.start("nof0d", offset, command, env=env).wait_for("/readyz")
 
     def nginx(self, files, offset=1):
