@@ -4,6 +4,7 @@
 #include "base/json_read.h"
 #include "base/json_write.h"
 
+#include <stdint.h>
 #include <stdio.h>
 
 /* The place under comparison and what was found there. */
@@ -93,6 +94,13 @@ static bool same_arrays(struct finding *finding, const cJSON *expected, const cJ
     return tell(finding, sentence);
 }
 
+static uint64_t bits_of(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
 static bool same(struct finding *finding, const cJSON *expected, const cJSON *held)
 {
     bool good;
@@ -103,7 +111,7 @@ static bool same(struct finding *finding, const cJSON *expected, const cJSON *he
     if (cJSON_IsArray(expected))
         return same_arrays(finding, expected, held);
     if (cJSON_IsNumber(expected))
-        good = memcmp(&expected->valuedouble, &held->valuedouble, sizeof expected->valuedouble) == 0;
+        good = bits_of(expected->valuedouble) == bits_of(held->valuedouble);
     else if (cJSON_IsString(expected))
         good = strcmp(expected->valuestring, held->valuestring) == 0;
     else
