@@ -283,6 +283,47 @@ static void test_a_reply_outlives_its_entry(void **state)
     free(bytes);
 }
 
+/* Bodies from files between bodies from memory, conditional requests and HEAD: all in order and none cut. */
+static void test_large_hits_among_small_ones(void **state)
+{
+    struct fixture *f = *state;
+    enum { SIZE = DOCUMENT_FILE_MIN * 5, ROUNDS = 12 };
+    char *large = mem_alloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        large[i] = (char)('a' + i % 19);
+    const struct slice small_body = f->body;
+    const struct slice large_body = {large, SIZE};
+    int fd = test_connect(&f->net);
+    ask_and_forget(fd, "GET", "/small", "", 200);
+    (void)pthread_mutex_lock(&f->lock);
+    f->body = large_body;
+    (void)pthread_mutex_unlock(&f->lock);
+    ask_and_forget(fd, "GET", "/large", "", 200);
+    for (int i = 0; i < ROUNDS; i++)
+        test_send_str(fd, "GET /large HTTP/1.1\r\nHost: x\r\n\r\nGET /small HTTP/1.1\r\nHost: x\r\n\r\n"
+                          "HEAD /large HTTP/1.1\r\nHost: x\r\n\r\n"
+                          "GET /large HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n");
+    for (int i = 0; i < ROUNDS; i++) {
+        const struct slice wanted[] = {large_body, small_body};
+        struct test_reply reply;
+        for (int j = 0; j < 2; j++) {
+            test_read_reply(fd, &reply, false);
+            assert_int_equal(reply.status, 200);
+            assert_true(reply.body_size > wanted[j].n && reply.body[reply.body_size - 1] == '}');
+            assert_memory_equal(reply.body, wanted[j].p, wanted[j].n);
+            test_reply_free(&reply);
+        }
+        test_read_reply(fd, &reply, true);
+        assert_int_equal(reply.status, 200);
+        test_read_reply(fd, &reply, true);
+        assert_int_equal(reply.status, 304);
+    }
+    assert_int_equal(made(f), 2);
+    (void)close(fd);
+    change(f, clear_table);
+    free(large);
+}
+
 static void test_pipelined_hits(void **state)
 {
     struct fixture *f = *state;
@@ -315,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_terms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gzip_when_there_is_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_reply_outlives_its_entry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_hits_among_small_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipelined_hits, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

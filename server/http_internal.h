@@ -102,6 +102,7 @@ struct conn {
     bool reads;       /* read_event is on */
     bool writes;      /* write_event is on */
     bool blocked;     /* the socket takes no more now */
+    bool held;        /* small segments wait until they are pushed */
     bool yields;      /* blocked by choice: others get their turn first */
     bool peer_closed; /* the end of the stream was announced; it stands behind what is not read yet */
     bool restart;     /* a request began since the read timer was set */

@@ -1,6 +1,7 @@
 #include "server/http_internal.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -100,7 +101,7 @@ static ssize_t write_batch(int fd, struct batch *batch)
         return n;
     }
     struct msghdr message = {.msg_iov = batch->pieces, .msg_iovlen = (size_t)batch->count};
-    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT | (batch->file_follows ? MSG_MORE : 0));
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void leave_queue(struct conn *conn, struct http_request *request)
@@ -150,9 +151,26 @@ static bool account(struct conn *conn, size_t written)
     return left;
 }
 
+/* A reply of which a part is a file takes several writes; held back until the last of them, it leaves in as few
+ * segments as if it were one. Once held, a connection stays so: tcp(7) has TCP_NODELAY push what a TCP_CORK holds. */
+static void hold(struct conn *conn)
+{
+    int on = 1;
+    if (!conn->held)
+        conn->held = setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0;
+}
+
+static void push(struct conn *conn)
+{
+    int on = 1;
+    if (conn->held && conn->fd >= 0)
+        (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 bool http_output_write(struct conn *conn)
 {
     bool left = false;
+    bool wrote = false;
     conn->blocked = false;
     for (int round = 0; conn->fd >= 0 && !conn->closes; round++) {
         struct batch batch;
@@ -163,6 +181,8 @@ bool http_output_write(struct conn *conn)
             conn->yields = true;
             break;
         }
+        if (batch.file_follows || batch.file >= 0)
+            hold(conn);
         ssize_t n = write_batch(conn->fd, &batch);
         if (n < 0 && errno == EINTR)
             continue;
@@ -176,6 +196,9 @@ bool http_output_write(struct conn *conn)
         }
         conn->progressed = true;
         left = account(conn, (size_t)n) || left;
+        wrote = true;
     }
+    if (wrote && !conn->blocked)
+        push(conn);
     return left;
 }
