@@ -1,4 +1,5 @@
 /* The version of the data against a real server: it never falls, and every commit raises it. */
+#include "base/err.h"
 #include "repo/pg_testing.h"
 #include "repo/version.h"
 
