@@ -100,7 +100,7 @@ static void a_slow_redis_costs_nothing_after_the_first_few(void **state)
     assert_int_equal(code, ERR_NONE);
     unsigned waited = 0;
     unsigned refused = 0;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 30; i++) {
         rig_do(f->link, "CLIENT PAUSE 40 ALL");
         int64_t took = ask(f, &code);
         if (code == ERR_NONE) {
@@ -111,7 +111,7 @@ static void a_slow_redis_costs_nothing_after_the_first_few(void **state)
             refused++;
         }
     }
-    assert_true(waited >= 5 && refused >= 30);
+    assert_true(waited >= 5 && refused >= 10);
     assert_true(status_of(f).breaker_opened >= 1);
     assert_int_equal(status_of(f).breaker_held, refused);
     assert_int_equal(status_of(f).state, REDIS_UP);
