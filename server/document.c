@@ -146,6 +146,22 @@ void document_compress(struct document *document, int level)
     document->packed = mem_realloc(packed, sizeof *packed + packed->n);
 }
 
+bool document_set_gzip(struct document *document, struct slice gzip)
+{
+    if (gzip.n < GZIP_HEADER || (unsigned char)gzip.p[0] != 0x1F || (unsigned char)gzip.p[1] != 0x8B)
+        return false;
+    struct slice body = document->body.bytes;
+    struct packed *packed = mem_alloc(sizeof *packed + gzip.n);
+    atomic_init(&packed->references, 1);
+    atomic_init(&packed->file, -1);
+    packed->n = gzip.n;
+    packed->body_crc = (uint32_t)crc32_z(0, (const unsigned char *)body.p, body.n);
+    memcpy(packed->bytes, gzip.p, gzip.n);
+    packed_unref(document->packed);
+    document->packed = packed;
+    return true;
+}
+
 struct document *document_ref(struct document *document)
 {
     (void)atomic_fetch_add_explicit(&document->references, 1, memory_order_relaxed);

@@ -44,6 +44,10 @@ struct document *document_new_same(const struct document *same, struct document_
 /* Makes the compressed form at zlib level 1 to 9. Only before the document is shared. */
 void document_compress(struct document *document, int level);
 
+/* Takes over a compressed form that document_compress once made of the same body (a copy of what document_gzip gave).
+ * False, and nothing is changed, when it cannot be one. Only before the document is shared. */
+bool document_set_gzip(struct document *document, struct slice gzip);
+
 struct document *document_ref(struct document *document);
 void document_unref(struct document *document);
 /* document_unref in the form of a release callback. */

@@ -16,7 +16,7 @@ struct endpoint {
     enum read_kind kind;
     const struct param_spec *params;
     assemble_fn *assemble;
-    size_t source_offset; /* of an enum settings_source in struct settings */
+    size_t source_offset;            /* of an enum settings_source in struct settings */
     double max_age, s_maxage, stale; /* times the class's seconds */
     enum endpoint_ttl ttl;
     enum endpoint_time time;
@@ -28,6 +28,9 @@ extern const struct endpoint endpoints[READ_KIND_COUNT];
 /* The endpoint of a raw (percent-encoded) path, or NULL. Its defaults and the model's id from the path are then in
  * *query; the id lies in the arena or the path. A path with a broken escape or an impossible model id names nothing. */
 const struct endpoint *endpoints_match(struct slice path, struct arena *arena, struct read_query *query);
+
+/* The limit of a question that names none. */
+int64_t endpoint_default_limit(enum read_kind kind);
 
 /* What the settings say about where its answers come from. */
 enum settings_source endpoint_source(const struct endpoint *endpoint, const struct settings *settings);

@@ -21,6 +21,7 @@ struct entry {
 
 struct hot {
     struct entry *slots[HOT_SLOTS];
+    uint64_t hits;
     /* What the last Accept-Encoding came to: most clients send the same. */
     size_t accept_size;
     bool accept_gzip;
@@ -124,8 +125,15 @@ bool hot_answer(struct hot *hot, struct http_request *request)
                                       .lasts = true,
                                       .release = entry_release,
                                       .arg = entry};
-    if (reply_with_heads(request, &ready))
+    if (reply_with_heads(request, &ready)) {
+        hot->hits++;
         return true;
+    }
     entry->references--;
     return false;
+}
+
+uint64_t hot_hits(const struct hot *hot)
+{
+    return hot->hits;
 }

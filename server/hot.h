@@ -36,4 +36,7 @@ void hot_keep(struct hot *hot, const struct http_request *request, const struct 
  * over, or when the client wants a compressed form that the document does not have yet. */
 bool hot_answer(struct hot *hot, struct http_request *request);
 
+/* How many requests it answered. */
+uint64_t hot_hits(const struct hot *hot);
+
 #endif

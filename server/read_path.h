@@ -5,6 +5,7 @@
 #define NOF0_SERVER_READ_PATH_H
 
 #include "repo/reads.h"
+#include "server/answer_cache.h"
 #include "server/endpoints.h"
 #include "server/hot.h"
 #include "server/http.h"
@@ -17,6 +18,7 @@
 struct read_path {
     const struct settings *settings;
     struct repo_reads *reads;        /* NULL: no Postgres is configured */
+    struct answer_cache *answers;    /* of `reads`; NULL: none are kept */
     struct legacy_documents *legacy; /* NULL: no folder is configured */
     struct recent *recent;           /* parts of `legacy` that were asked for; cleared when it changes */
     struct hot *hot;                 /* targets answered lately; NULL: none are kept. Cleared when anything changes */
