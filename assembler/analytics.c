@@ -12,7 +12,7 @@ bool assemble_analytics_all(const struct read_query *query, const struct repo_an
     json_key(&w, SLICE("analytics"));
     json_begin_array(&w);
     for (size_t i = 0; i < answer->analytics_count; i++)
-        json_raw(&w, answer->analytics[i].payload);
+        json_compact(&w, answer->analytics[i].payload);
     json_end_array(&w);
     return document_end(out, start, document_put_members(&w, answer->document, err));
 }
@@ -25,7 +25,7 @@ bool assemble_analytics_one(const struct read_query *query, const struct repo_an
     json_begin_object(&w);
     json_key(&w, SLICE("analytics"));
     if (answer->analytics_count > 0) {
-        json_raw(&w, answer->analytics[0].payload);
+        json_compact(&w, answer->analytics[0].payload);
     } else {
         json_raw(&w, SLICE(""));
         analytics_put_empty(out, query->model_id);

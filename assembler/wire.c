@@ -87,6 +87,7 @@ static bool has_value(const struct wire_field *field, const void *column)
     switch (field->kind) {
     case WIRE_TEXT:
     case WIRE_JSON:
+    case WIRE_JSONB:
         return ((const struct slice *)column)->p != NULL;
     case WIRE_F64:
         return ((const struct col_f64 *)column)->set;
@@ -108,6 +109,9 @@ static bool put_value(struct buf *out, const struct wire_field *field, const voi
         return true;
     case WIRE_JSON:
         buf_append_slice(out, *(const struct slice *)column);
+        return true;
+    case WIRE_JSONB:
+        json_put_compact(out, *(const struct slice *)column);
         return true;
     case WIRE_F64: {
         double value = ((const struct col_f64 *)column)->v;

@@ -15,12 +15,13 @@
 #include "base/slice.h"
 
 enum wire_kind {
-    WIRE_TEXT, /* struct slice: a string */
-    WIRE_F64,  /* struct col_f64: a number */
-    WIRE_I64,  /* struct col_i64: an integer within +-2^53 */
-    WIRE_I32,  /* struct col_i64: an integer that fits 32 bits */
-    WIRE_BOOL, /* struct col_bool */
-    WIRE_JSON, /* struct slice of JSON text: any value, null included */
+    WIRE_TEXT,  /* struct slice: a string */
+    WIRE_F64,   /* struct col_f64: a number */
+    WIRE_I64,   /* struct col_i64: an integer within +-2^53 */
+    WIRE_I32,   /* struct col_i64: an integer that fits 32 bits */
+    WIRE_BOOL,  /* struct col_bool */
+    WIRE_JSON,  /* struct slice of JSON text without blanks: any value, null included */
+    WIRE_JSONB, /* the same as Postgres spells jsonb, with blanks: it goes out without them */
 };
 
 struct wire_field {
@@ -32,7 +33,7 @@ struct wire_field {
 };
 
 /* A key may stand in two fields one behind the other, of which at most one column is set: the second, of kind
- * WIRE_JSON, takes the values that the first cannot. */
+ * WIRE_JSONB, takes the values that the first cannot. */
 struct wire_shape {
     const char *noun; /* "trade": for messages */
     const struct wire_field *fields;

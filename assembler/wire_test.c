@@ -58,7 +58,8 @@ static void check_member(const struct wire_field *field, const void *column, con
             assert_true(slice_is(*text, member->valuestring));
         return;
     }
-    case WIRE_JSON: {
+    case WIRE_JSON:
+    case WIRE_JSONB: {
         const struct slice *text = column;
         assert_int_equal(member != NULL, text->p != NULL);
         if (member) {
@@ -247,7 +248,7 @@ static void the_lists_keep_their_rules(void **unused)
                 if (strcmp(shape->fields[k].key, field->key) == 0) {
                     assert_int_equal(k + 1, i);
                     assert_int_equal(shape->fields[k].kind, WIRE_TEXT);
-                    assert_int_equal(field->kind, WIRE_JSON);
+                    assert_int_equal(field->kind, WIRE_JSONB);
                 }
             }
         }

@@ -74,6 +74,36 @@ void json_put_bool(struct buf *out, bool value)
     buf_append_str(out, value ? "true" : "false");
 }
 
+/* The end of the string that begins at `p` with its quote, behind the closing one. */
+static const char *string_end(const char *p, const char *end)
+{
+    for (p++; p < end && *p != '"'; p++) {
+        if (*p == '\\')
+            p++;
+    }
+    return p < end ? p + 1 : end;
+}
+
+void json_put_compact(struct buf *out, struct slice json)
+{
+    char *to = buf_reserve(out, json.n);
+    const char *p = json.p;
+    const char *end = json.p + json.n;
+    while (p < end) {
+        if (*p == '"') {
+            const char *next = string_end(p, end);
+            memcpy(to, p, (size_t)(next - p));
+            to += next - p;
+            p = next;
+        } else {
+            if (*p != ' ' && *p != '\t' && *p != '\n' && *p != '\r')
+                *to++ = *p;
+            p++;
+        }
+    }
+    out->len = (size_t)(to - out->data);
+}
+
 void json_put_null(struct buf *out)
 {
     buf_append(out, "null", 4);
@@ -192,4 +222,10 @@ void json_raw(struct json_writer *w, struct slice json)
 {
     separate(w);
     buf_append_slice(w->out, json);
+}
+
+void json_compact(struct json_writer *w, struct slice json)
+{
+    separate(w);
+    json_put_compact(w->out, json);
 }

@@ -17,6 +17,8 @@ void json_put_double(struct buf *out, double value);
 void json_put_i64(struct buf *out, int64_t value);
 void json_put_bool(struct buf *out, bool value);
 void json_put_null(struct buf *out);
+/* A well-formed JSON text without the blanks between its tokens. */
+void json_put_compact(struct buf *out, struct slice json);
 /* A parsed value written back compactly in its own order, numbers in their shortest exact form. */
 void json_put_cjson(struct buf *out, const struct cJSON *value);
 
@@ -41,6 +43,7 @@ void json_double(struct json_writer *w, double value);
 void json_i64(struct json_writer *w, int64_t value);
 void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
-void json_raw(struct json_writer *w, struct slice json); /* already JSON */
+void json_raw(struct json_writer *w, struct slice json);     /* already JSON, goes out as it is */
+void json_compact(struct json_writer *w, struct slice json); /* already JSON, loses its blanks */
 
 #endif

@@ -121,6 +121,24 @@ static void a_tree_is_written_back_as_it_was(void **state)
     buf_free(&out);
 }
 
+static void test_blanks_between_tokens_go_and_those_in_strings_stay(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{\"a b\": [1, -0, {}], \"c\\\" d\": \" x , y \"}", "{\"a b\":[1,-0,{}],\"c\\\" d\":\" x , y \"}"},
+        {" \t\r\n null \n", "null"},
+        {"\"\\\\\" ", "\"\\\\\""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf out = BUF_INIT;
+        buf_append_str(&out, ">");
+        json_put_compact(&out, slice_of(cases[i][0]));
+        assert_string_equal(buf_cstr(&out) + 1, cases[i][1]);
+        buf_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +147,7 @@ int main(void)
         cmocka_unit_test(doubles_beyond_exact_integers_have_an_exponent),
         cmocka_unit_test(the_writer_puts_commas),
         cmocka_unit_test(a_tree_is_written_back_as_it_was),
+        cmocka_unit_test(test_blanks_between_tokens_go_and_those_in_strings_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

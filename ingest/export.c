@@ -182,8 +182,10 @@ bool export_folder(const struct export_options *options)
                             .arena = arena_new(0)};
     struct err err = ERR_INIT;
     bool ok = run(&export, &err);
+    /* SQLSTATE undefined_table */
+    const char *hint = strstr(err.text, "42P01") ? "; bring the schema up to date with nof0ctl migrate up" : "";
     if (!ok)
-        report_problem(export.report, "export: %s", err.text);
+        report_problem(export.report, "export: %s%s", err.text, hint);
     session_close(export.session);
     report_free(export.report);
     arena_free(export.arena);

@@ -95,6 +95,7 @@ static bool refresh_views(struct import *import, struct err *err)
 
 static bool finish(struct import *import, struct err *err)
 {
+    report_phase(import->report, import->work_done, "computing views");
     return (!import->holdings_loaded || import->options->quiet || compare_positions(import, err)) &&
            refresh_views(import, err);
 }
@@ -140,8 +141,10 @@ enum import_result import_folder(const struct import_options *options)
     struct err err = ERR_INIT;
     bool ok = run(&import, &err);
     report_end_work(import.report);
+    /* SQLSTATE undefined_table */
+    const char *hint = strstr(err.text, "42P01") ? "; bring the schema up to date with nof0ctl migrate up" : "";
     if (!ok)
-        report_problem(import.report, "import: %s", err.text);
+        report_problem(import.report, "import: %s%s", err.text, hint);
     session_close(import.session);
     report_free(import.report);
     if (!ok)

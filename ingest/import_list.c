@@ -104,6 +104,13 @@ static char *plain_key(struct import_pass *pass, struct slice key)
     return copy;
 }
 
+static void show_phase(struct import_pass *pass, const char *doing)
+{
+    char what[120];
+    (void)snprintf(what, sizeof what, "%s: %s", pass->source->name, doing);
+    report_phase(pass->import->report, pass->import->work_done, what);
+}
+
 static void show_progress(struct import_pass *pass, struct slice at)
 {
     static const char *const doing[] = {"checking", "loading"};
@@ -214,6 +221,7 @@ static void start_state(struct import_pass *pass)
 static bool check(struct import_pass *pass)
 {
     start_state(pass);
+    show_phase(pass, "reading");
     return source_check(pass->source) && walk_file(pass) && pass->source->faults == 0;
 }
 
@@ -247,6 +255,7 @@ static bool load(struct import_pass *pass, struct err *err)
         ok = walk_file(pass);
         if (!ok)
             *err = pass->err;
+        show_phase(pass, "merging");
         ok = ok && end_rows(pass, err);
     }
     bool changed = pass->counts.inserted + pass->counts.updated + pass->counts.left + pass->removed > 0;

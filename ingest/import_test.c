@@ -204,6 +204,28 @@ static void bad_files_are_listed_and_left_out(void **state)
     bench_assert_row(bench, "SELECT string_agg(id, ',') FROM models", "good");
 }
 
+static void files_that_cannot_be_read_are_faults(void **state)
+{
+    struct bench *bench = bench_of(state);
+    char path[200];
+    (void)snprintf(path, sizeof path, "%s/trades.json", bench->in);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_text(bench, "leaderboard.json", "%s", "");
+    put_text(bench, "positions.json", "[]");
+    put_text(bench, "conversations.json", "{\"conversations\":[],\"serverTime\":\"now\"}");
+    put_text(bench, "since-inception-values.json", "{}");
+    put_text(bench, "account-totals.json", "{\"accountTotals\":[],\"lastHourlyMarkerRead\":0}");
+    bench_import(bench, IMPORT_FAULTS);
+    assert_int_equal(rmdir(path), 0);
+    bench_assert_said(bench, "trades.json: is no regular file\n");
+    bench_assert_said(bench, "leaderboard.json: line 1, column 1: ");
+    bench_assert_said(bench, "positions.json: $: must be an object\n");
+    bench_assert_said(bench, "conversations.json: $.serverTime: must be integer milliseconds\n");
+    bench_assert_said(bench, "since-inception-values.json: $.sinceInceptionValues: is missing\n");
+    bench_assert_said(bench, "account-totals.json: 0 rows: 0 new, 0 changed, 0 unchanged\n");
+    bench_assert_row(bench, "SELECT string_agg(name, ',') FROM feed_documents", "account-totals");
+}
+
 static void doubles(void **state)
 {
     struct bench *bench = bench_of(state);
@@ -331,8 +353,6 @@ static void analytics_files_come_and_go(void **state)
 static void what_cannot_run_says_so(void **state)
 {
     struct bench *bench = bench_of(state);
-    char dsn[sizeof bench->testing.dsn];
-    strcpy(dsn, bench->testing.dsn);
     assert_int_equal(bench_import_from(bench, bench->in, NULL), IMPORT_FAILED);
     bench_assert_said(bench, "has none of the files to import");
     assert_int_equal(bench_import_from(bench, "/nowhere/at all", NULL), IMPORT_FAILED);
@@ -342,9 +362,16 @@ static void what_cannot_run_says_so(void **state)
     put_folder(bench);
     assert_int_equal(bench_import_from(bench, bench->in, "trades"), IMPORT_DONE);
     bench_assert_row(bench, "SELECT string_agg(name, ',') FROM feed_documents", "trades");
-    const struct import_options options = {
-        .dsn = "host=/nowhere port=1", .dir = bench->in, .prices_provider = "arena", .out = stdout, .problems = stdout};
-    assert_int_equal(import_folder(&options), IMPORT_FAILED);
+    bench_exec(bench, "ALTER TABLE models RENAME TO models_away");
+    assert_int_equal(bench_import_from(bench, bench->in, "trades"), IMPORT_FAILED);
+    bench_assert_said(bench, "; bring the schema up to date with nof0ctl migrate up\n");
+    bench_exec(bench, "ALTER TABLE models_away RENAME TO models");
+    struct bench elsewhere = {.said = NULL};
+    (void)snprintf(elsewhere.testing.dsn, sizeof elsewhere.testing.dsn, "host=/nowhere port=1");
+    assert_int_equal(bench_import_from(&elsewhere, bench->in, NULL), IMPORT_FAILED);
+    bench_assert_said(&elsewhere, "import: Postgres: ");
+    assert_ptr_equal(strchr(elsewhere.said, '\n'), elsewhere.said + strlen(elsewhere.said) - 1);
+    free(elsewhere.said);
 }
 
 static void export_takes_only_its_own_folder(void **state)
@@ -364,6 +391,46 @@ static void export_takes_only_its_own_folder(void **state)
     bench_assert_said(bench, "holds \"analytics-gone.json\", which export does not write");
 }
 
+static pid_t start_import(struct bench *bench)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        FILE *nowhere = fopen("/dev/null", "w");
+        const struct import_options options = {.dsn = bench->testing.dsn,
+                                               .dir = bench->in,
+                                               .prices_provider = "arena",
+                                               .quiet = true,
+                                               .out = nowhere,
+                                               .problems = nowhere};
+        _exit((int)import_folder(&options));
+    }
+    return child;
+}
+
+static void imports_at_once_take_turns(void **state)
+{
+    enum { IMPORTS = 4 };
+    struct bench *bench = bench_of(state);
+    put_folder(bench);
+    bench_import(bench, IMPORT_DONE);
+    char *expected = bench_digest(bench);
+    bench_reset(bench);
+    put_folder(bench);
+    pid_t children[IMPORTS];
+    for (int i = 0; i < IMPORTS; i++)
+        children[i] = start_import(bench);
+    for (int i = 0; i < IMPORTS; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    char *digest = bench_digest(bench);
+    assert_string_equal(digest, expected);
+    free(digest);
+    free(expected);
+}
+
 /* A child is killed at some instant of its import, again and again; then one import goes through. */
 static void killed_imports_leave_no_trace(void **state)
 {
@@ -374,18 +441,7 @@ static void killed_imports_leave_no_trace(void **state)
     bench_reset(bench);
     put_folder(bench);
     for (useconds_t delay = 2000; delay <= 150000; delay += delay / 2) {
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            FILE *nowhere = fopen("/dev/null", "w");
-            const struct import_options options = {.dsn = bench->testing.dsn,
-                                                   .dir = bench->in,
-                                                   .prices_provider = "arena",
-                                                   .quiet = true,
-                                                   .out = nowhere,
-                                                   .problems = nowhere};
-            _exit((int)import_folder(&options));
-        }
+        pid_t child = start_import(bench);
         usleep(delay);
         (void)kill(child, SIGKILL);
         int status;
@@ -435,12 +491,14 @@ int main(void)
         cmocka_unit_test(columns_are_derived),
         cmocka_unit_test(contradictions_are_said_and_stored),
         cmocka_unit_test(bad_files_are_listed_and_left_out),
+        cmocka_unit_test(files_that_cannot_be_read_are_faults),
         cmocka_unit_test(doubles),
         cmocka_unit_test(a_newer_capture_takes_rows_from_the_feed),
         cmocka_unit_test(conversations_grow_and_shrink_in_place),
         cmocka_unit_test(analytics_files_come_and_go),
         cmocka_unit_test(what_cannot_run_says_so),
         cmocka_unit_test(export_takes_only_its_own_folder),
+        cmocka_unit_test(imports_at_once_take_turns),
         cmocka_unit_test(killed_imports_leave_no_trace),
         cmocka_unit_test(captures_come_back),
     };

@@ -144,6 +144,12 @@ void report_progress(struct report *report, uint64_t done, const char *what)
         draw(report, done, what, now_ms);
 }
 
+void report_phase(struct report *report, uint64_t done, const char *what)
+{
+    if (report->bar)
+        draw(report, done, what, clock_mono_ms());
+}
+
 void report_end_work(struct report *report)
 {
     clear_bar(report);

@@ -23,6 +23,8 @@ void report_problem(struct report *report, const char *format, ...) __attribute_
 void report_begin_work(struct report *report, uint64_t total);
 /* So much of it is done; `what` is what is being done ("trades.json: loading"). Cheap enough to call per row. */
 void report_progress(struct report *report, uint64_t done, const char *what);
+/* The same, drawn at once: before something that takes long without telling how far it is. */
+void report_phase(struct report *report, uint64_t done, const char *what);
 /* Takes the bar away. */
 void report_end_work(struct report *report);
 

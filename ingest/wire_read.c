@@ -135,6 +135,7 @@ static enum fit fit_value(const struct wire_reader *reader, const struct wire_fi
         *(struct col_bool *)column = col_bool(cJSON_IsTrue(value));
         return FIT_GOOD;
     case WIRE_JSON:
+    case WIRE_JSONB:
         *(struct slice *)column = reader->checking ? SLICE("null") : wire_read_json(value, reader->arena);
         return FIT_GOOD;
     }
@@ -154,6 +155,7 @@ static const char *kind_name(enum wire_kind kind)
     case WIRE_BOOL:
         return "a boolean";
     case WIRE_JSON:
+    case WIRE_JSONB:
         return "any value";
     }
     return "?";

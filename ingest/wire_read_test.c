@@ -58,6 +58,7 @@ static void put_fitting(struct buf *out, enum wire_kind kind, uint64_t *state)
         json_put_bool(out, rows_below(state, 2));
         break;
     case WIRE_JSON:
+    case WIRE_JSONB:
         rows_put_json(out, state, 0);
         break;
     }

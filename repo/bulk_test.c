@@ -1,54 +1,13 @@
 #include "base/mem.h"
 #include "repo/bulk.h"
-#include "repo/migrate.h"
-#include "repo/pg_testing.h"
+#include "repo/session_testing.h"
 #include "repo/testing_rows.h"
 
 enum { ROWS = 200 };
 
-struct fixture {
-    struct pg_testing testing;
-    struct session *session;
-};
-
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    struct err err = ERR_INIT;
-    if (!pg_testing_start(&fixture.testing, "bulk"))
-        return 0;
-    struct migration_set *set = migration_set_embedded(&err);
-    fixture.session = session_open(fixture.testing.dsn, &err);
-    if (!set || !fixture.session || !migrate_up(fixture.session, set, MIGRATE_ALL, NULL, &err))
-        fail_msg("%s", err.text);
-    migration_set_free(set);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    if (fixture) {
-        session_close(fixture->session);
-        pg_testing_stop(&fixture->testing);
-    }
-    return 0;
-}
-
-static struct session *session_of(void **state)
-{
-    struct fixture *fixture = *state;
-    if (!fixture)
-        skip();
-    return fixture->session;
-}
-
-static void must(struct session *session, const char *sql)
-{
-    struct err err = ERR_INIT;
-    if (!session_exec(session, sql, &err))
-        fail_msg("%s: %s", sql, err.text);
+    return session_testing_start(state, "bulk", true);
 }
 
 /* Loads `count` rows of row_size bytes in a transaction of its own. */
@@ -57,7 +16,7 @@ static struct bulk_counts load(struct session *session, const struct table *tabl
 {
     struct err err = ERR_INIT;
     struct bulk_counts counts;
-    must(session, "BEGIN");
+    session_testing_must(session, "BEGIN");
     struct bulk *bulk = bulk_begin(session, table, &err);
     assert_non_null(bulk);
     for (size_t i = 0; i < count; i++)
@@ -66,7 +25,7 @@ static struct bulk_counts load(struct session *session, const struct table *tabl
     if (!bulk_merge(bulk, kind, &counts, &err))
         fail_msg("%s", err.text);
     bulk_free(bulk);
-    must(session, "COMMIT");
+    session_testing_must(session, "COMMIT");
     return counts;
 }
 
@@ -136,13 +95,13 @@ static bool has_key(const struct table *table)
 
 static void every_table_loads_and_loads_again_as_nothing(void **state)
 {
-    struct session *session = session_of(state);
+    struct session *session = session_testing_of(state);
     uint64_t random = 42;
-    must(session, "INSERT INTO conversations (id, source_key, model_id) VALUES (1, 'k', 'm')");
+    session_testing_must(session, "INSERT INTO conversations (id, source_key, model_id) VALUES (1, 'k', 'm')");
     for (size_t t = 0; t < repo_table_count; t++) {
         const struct table *table = repo_tables[t];
         if (table == &table_conversations)
-            must(session, "DELETE FROM conversations");
+            session_testing_must(session, "DELETE FROM conversations");
         struct arena *arena = arena_new(0);
         char *rows = arena_alloc(arena, ROWS * table->row_size);
         for (size_t i = 0; i < ROWS; i++)
@@ -152,8 +111,8 @@ static void every_table_loads_and_loads_again_as_nothing(void **state)
         if (has_key(table))
             assert_counts(load(session, table, rows, ROWS, BULK_KEEP_FEED), 0, 0, ROWS, 0);
         if (table == &table_conversations) {
-            must(session, "DELETE FROM conversations");
-            must(session, "INSERT INTO conversations (id, source_key, model_id) VALUES (1, 'k', 'm')");
+            session_testing_must(session, "DELETE FROM conversations");
+            session_testing_must(session, "INSERT INTO conversations (id, source_key, model_id) VALUES (1, 'k', 'm')");
         }
         arena_free(arena);
     }
@@ -169,9 +128,9 @@ static struct since_inception_values_row inception(const char *id, double nav, i
 
 static void rows_change_and_leave_the_feed(void **state)
 {
-    struct session *session = session_of(state);
+    struct session *session = session_testing_of(state);
     const struct table *table = &table_since_inception_values;
-    must(session, "TRUNCATE since_inception_values");
+    session_testing_must(session, "TRUNCATE since_inception_values");
     struct since_inception_values_row first[] = {inception("a", 1, 1), inception("b", 2, 2), inception("c", 0.0, 3)};
     assert_counts(load(session, table, first, 3, BULK_LEAVE_FEED), 3, 0, 0, 0);
     struct since_inception_values_row second[] = {inception("b", 2, 2), inception("c", -0.0, 3), inception("d", 1, 4)};
@@ -188,10 +147,10 @@ static void rows_change_and_leave_the_feed(void **state)
 
 static void two_loads_go_side_by_side(void **state)
 {
-    struct session *session = session_of(state);
+    struct session *session = session_testing_of(state);
     struct err err = ERR_INIT;
-    must(session, "TRUNCATE since_inception_values, position_feed_models");
-    must(session, "BEGIN");
+    session_testing_must(session, "TRUNCATE since_inception_values, position_feed_models");
+    session_testing_must(session, "BEGIN");
     struct bulk *a = bulk_begin(session, &table_since_inception_values, &err);
     struct bulk *b = bulk_begin(session, &table_position_feed_models, &err);
     assert_non_null(a);
@@ -226,15 +185,15 @@ static void two_loads_go_side_by_side(void **state)
     assert_counts(counts, 50, 0, 0, 0);
     bulk_free(a);
     bulk_free(b);
-    must(session, "COMMIT");
+    session_testing_must(session, "COMMIT");
 }
 
 static void the_same_key_twice_is_a_conflict(void **state)
 {
-    struct session *session = session_of(state);
+    struct session *session = session_testing_of(state);
     struct err err = ERR_INIT;
     struct bulk_counts counts;
-    must(session, "BEGIN");
+    session_testing_must(session, "BEGIN");
     struct bulk *bulk = bulk_begin(session, &table_since_inception_values, &err);
     struct since_inception_values_row row = inception("twice", 1, 1);
     assert_true(bulk_add(bulk, &row, &err));
@@ -248,7 +207,7 @@ static void the_same_key_twice_is_a_conflict(void **state)
 
 static void what_the_schema_refuses_is_invalid(void **state)
 {
-    struct session *session = session_of(state);
+    struct session *session = session_testing_of(state);
     struct err err = ERR_INIT;
     struct bulk_counts counts;
     struct positions_row row = {.id = SLICE("p"),
@@ -260,7 +219,7 @@ static void what_the_schema_refuses_is_invalid(void **state)
                                 .entry_price = col_f64(1),
                                 .quantity = col_f64(1),
                                 .metadata = SLICE("{}")};
-    must(session, "BEGIN");
+    session_testing_must(session, "BEGIN");
     struct bulk *bulk = bulk_begin(session, &table_positions, &err);
     assert_true(bulk_add(bulk, &row, &err));
     assert_false(bulk_merge(bulk, BULK_KEEP_FEED, &counts, &err));
@@ -268,7 +227,7 @@ static void what_the_schema_refuses_is_invalid(void **state)
     bulk_free(bulk);
     session_rollback(session);
 
-    must(session, "BEGIN");
+    session_testing_must(session, "BEGIN");
     bulk = bulk_begin(session, &table_positions, &err);
     row.side = SLICE("long");
     row.exit_plan = SLICE("{no json");
@@ -279,7 +238,7 @@ static void what_the_schema_refuses_is_invalid(void **state)
     bulk_free(bulk);
     session_rollback(session);
 
-    must(session, "BEGIN");
+    session_testing_must(session, "BEGIN");
     bulk = bulk_begin(session, &table_positions, &err);
     row.exit_plan = (struct slice){NULL, 0};
     row.symbol = (struct slice){NULL, 0};
@@ -289,7 +248,7 @@ static void what_the_schema_refuses_is_invalid(void **state)
     assert_true(bulk_merge(bulk, BULK_KEEP_FEED, &counts, &err));
     assert_counts(counts, 1, 0, 0, 0);
     bulk_free(bulk);
-    must(session, "ROLLBACK");
+    session_testing_must(session, "ROLLBACK");
 }
 
 int main(void)
@@ -301,5 +260,5 @@ int main(void)
         cmocka_unit_test(the_same_key_twice_is_a_conflict),
         cmocka_unit_test(what_the_schema_refuses_is_invalid),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, session_testing_stop);
 }

@@ -1,45 +1,16 @@
 /* Holds every .def against the catalogue of a freshly migrated database, both ways. */
 #include "base/buf.h"
 #include "repo/decode.h"
-#include "repo/migrate.h"
-#include "repo/pg_testing.h"
-#include "repo/session.h"
-
-struct fixture {
-    struct pg_testing testing;
-    struct session *session;
-};
+#include "repo/session_testing.h"
 
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    struct err err = ERR_INIT;
-    if (!pg_testing_start(&fixture.testing, "catalogue"))
-        return 0;
-    struct migration_set *set = migration_set_embedded(&err);
-    assert_non_null(set);
-    fixture.session = session_open(fixture.testing.dsn, &err);
-    assert_non_null(fixture.session);
-    if (!migrate_up(fixture.session, set, MIGRATE_ALL, NULL, &err))
-        fail_msg("%s", err.text);
-    migration_set_free(set);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    if (fixture) {
-        session_close(fixture->session);
-        pg_testing_stop(&fixture->testing);
-    }
-    return 0;
+    return session_testing_start(state, "catalogue", true);
 }
 
 static PGresult *ask(void **state, const char *sql, const char *table)
 {
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     if (!fixture)
         skip();
     struct err err = ERR_INIT;
@@ -137,7 +108,7 @@ static void keys_compare_bytewise(void **state)
 static void views_refresh_while_read_and_unpopulated(void **state)
 {
     static const char *const views[] = {"v_crypto_prices_latest", "v_leaderboard", "v_since_inception"};
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     struct err err = ERR_INIT;
     if (!fixture)
         skip();
@@ -191,5 +162,5 @@ int main(void)
         cmocka_unit_test(keys_compare_bytewise),
         cmocka_unit_test(views_refresh_while_read_and_unpopulated),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, session_testing_stop);
 }

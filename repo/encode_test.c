@@ -1,40 +1,13 @@
 #include "repo/decode.h"
 #include "repo/encode.h"
-#include "repo/migrate.h"
-#include "repo/pg_testing.h"
-#include "repo/session.h"
+#include "repo/session_testing.h"
 #include "repo/testing_rows.h"
 
 enum { ROWS = 60 };
 
-struct fixture {
-    struct pg_testing testing;
-    struct session *session;
-};
-
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    struct err err = ERR_INIT;
-    if (!pg_testing_start(&fixture.testing, "encode"))
-        return 0;
-    struct migration_set *set = migration_set_embedded(&err);
-    fixture.session = session_open(fixture.testing.dsn, &err);
-    if (!set || !fixture.session || !migrate_up(fixture.session, set, MIGRATE_ALL, NULL, &err))
-        fail_msg("%s", err.text);
-    migration_set_free(set);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    if (fixture) {
-        session_close(fixture->session);
-        pg_testing_stop(&fixture->testing);
-    }
-    return 0;
+    return session_testing_start(state, "encode", true);
 }
 
 /* Upserts one row; returns how many rows changed. */
@@ -69,13 +42,6 @@ static PGresult *read_back(struct session *session, const struct table *table)
     return result;
 }
 
-static void must(struct session *session, const char *sql)
-{
-    struct err err = ERR_INIT;
-    if (!session_exec(session, sql, &err))
-        fail_msg("%s: %s", sql, err.text);
-}
-
 static bool has_key(const struct table *table)
 {
     for (size_t i = 0; i < table->column_count; i++)
@@ -101,14 +67,14 @@ static void round_trip(struct session *session, const struct table *table, size_
     PQclear(result);
     struct buf sql = BUF_INIT;
     buf_printf(&sql, "DELETE FROM %s", table->name);
-    must(session, buf_cstr(&sql));
+    session_testing_must(session, buf_cstr(&sql));
     buf_free(&sql);
     arena_free(arena);
 }
 
 static void every_table_gives_back_what_went_in(void **state)
 {
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     if (!fixture)
         skip();
     uint64_t random = 20251026;
@@ -116,17 +82,18 @@ static void every_table_gives_back_what_went_in(void **state)
         const struct table *table = repo_tables[t];
         bool messages = table == &table_conversation_messages;
         if (messages)
-            must(fixture->session, "INSERT INTO conversations (id, source_key, model_id) VALUES (1, 'k', 'm')");
-        must(fixture->session, "BEGIN");
+            session_testing_must(fixture->session,
+                                 "INSERT INTO conversations (id, source_key, model_id) VALUES (1, 'k', 'm')");
+        session_testing_must(fixture->session, "BEGIN");
         for (size_t i = 0; i < ROWS; i++)
             round_trip(fixture->session, table, i, &random);
-        must(fixture->session, "COMMIT");
+        session_testing_must(fixture->session, "COMMIT");
     }
 }
 
 static void a_changed_sign_of_zero_is_a_change(void **state)
 {
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     if (!fixture)
         skip();
     struct price_latest_row row = {
@@ -142,7 +109,7 @@ static void a_changed_sign_of_zero_is_a_change(void **state)
 
 static void the_decoder_refuses_what_does_not_fit(void **state)
 {
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     if (!fixture)
         skip();
     static const char *const wrong[] = {
@@ -235,5 +202,5 @@ int main(void)
         cmocka_unit_test(the_decoder_refuses_what_does_not_fit),
         cmocka_unit_test(a_row_is_checked_before_it_is_sent),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, session_testing_stop);
 }

@@ -1,53 +1,22 @@
 #include "base/buf.h"
 #include "repo/migrate.h"
-#include "repo/pg_testing.h"
+#include "repo/session_testing.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-struct fixture {
-    struct pg_testing testing;
-    struct session *session;
-};
-
 static int set_up(void **state)
 {
-    static struct fixture fixture;
-    struct err err = ERR_INIT;
-    if (!pg_testing_start(&fixture.testing, "migrate"))
-        return 0;
-    fixture.session = session_open(fixture.testing.dsn, &err);
-    assert_non_null(fixture.session);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    if (fixture) {
-        session_close(fixture->session);
-        pg_testing_stop(&fixture->testing);
-    }
-    return 0;
-}
-
-static void must(struct session *session, const char *sql)
-{
-    struct err err = ERR_INIT;
-    if (!session_exec(session, sql, &err))
-        fail_msg("%s: %s", sql, err.text);
+    return session_testing_start(state, "migrate", false);
 }
 
 /* A session on a database without anything in it. */
 static struct session *empty(void **state)
 {
-    struct fixture *fixture = *state;
-    if (!fixture)
-        skip();
-    must(fixture->session, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-    return fixture->session;
+    struct session *session = session_testing_of(state);
+    session_testing_must(session, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    return session;
 }
 
 static void up(struct session *session, const struct migration_set *set, unsigned to)
@@ -187,7 +156,7 @@ static void a_changed_migration_is_refused(void **state)
     };
     struct migration_set *other = set_of(changed, 3);
     refused(session, other, "0001_m was changed");
-    must(session, "UPDATE schema_migrations SET name = '0002_other' WHERE version = 2");
+    session_testing_must(session, "UPDATE schema_migrations SET name = '0002_other' WHERE version = 2");
     refused(session, set, "applied as 0002_other");
     migration_set_free(set);
     migration_set_free(other);
@@ -209,7 +178,7 @@ static void a_hole_in_the_record_is_refused(void **state)
     struct session *session = empty(state);
     struct migration_set *set = set_of(three, 3);
     up(session, set, 2);
-    must(session, "DELETE FROM schema_migrations WHERE version = 1");
+    session_testing_must(session, "DELETE FROM schema_migrations WHERE version = 1");
     refused(session, set, "no row for 0001_m");
     migration_set_free(set);
 }
@@ -227,12 +196,12 @@ static void a_failing_migration_leaves_nothing(void **state)
     assert_non_null(strstr(err.text, "0002_m"));
     assert_non_null(strstr(err.text, "line 3"));
     assert_non_null(strstr(err.text, "42703"));
-    must(session, "SELECT * FROM a");
+    session_testing_must(session, "SELECT * FROM a");
     assert_false(session_exec(session, "SELECT * FROM b", &err));
     /* Mended, it goes on where it stopped. */
     struct migration_set *mended = set_of(three, 3);
     up(session, mended, MIGRATE_ALL);
-    must(session, "SELECT * FROM b, c");
+    session_testing_must(session, "SELECT * FROM b, c");
     migration_set_free(set);
     migration_set_free(mended);
 }
@@ -259,9 +228,9 @@ static void some_statements_run_outside_of_a_transaction(void **state)
     struct migration_set *set = outside_set(true);
     struct err err = ERR_INIT;
     up(session, set, MIGRATE_ALL);
-    must(session, "DO $$ BEGIN ASSERT to_regclass('a_x') IS NOT NULL; END $$");
+    session_testing_must(session, "DO $$ BEGIN ASSERT to_regclass('a_x') IS NOT NULL; END $$");
     assert_true(migrate_down_one(session, set, NULL, &err));
-    must(session, "DO $$ BEGIN ASSERT to_regclass('a_x') IS NULL; END $$");
+    session_testing_must(session, "DO $$ BEGIN ASSERT to_regclass('a_x') IS NULL; END $$");
     up(session, set, MIGRATE_ALL);
     migration_set_free(set);
 }
@@ -277,16 +246,16 @@ static void a_half_applied_migration_stops_everything_until_it_is_resolved(void 
     assert_false(migrate_resolve(session, set, 1, true, &err));
     assert_int_equal(err.code, ERR_INVALID);
     assert_false(migrate_resolve(session, set, 3, true, &err));
-    must(session, "DROP INDEX a_x");
+    session_testing_must(session, "DROP INDEX a_x");
     assert_true(migrate_resolve(session, set, 2, false, &err));
     struct migration_set *mended = outside_set(true);
     up(session, mended, MIGRATE_ALL);
     assert_false(migrate_resolve(session, mended, 2, true, &err));
     /* The other way: undoing stopped half-way, and the operator says that it is there. */
-    must(session, "DROP INDEX a_x");
+    session_testing_must(session, "DROP INDEX a_x");
     assert_false(migrate_down_one(session, mended, NULL, &err));
     refused(session, mended, "reverting");
-    must(session, "CREATE INDEX a_x ON a (x)");
+    session_testing_must(session, "CREATE INDEX a_x ON a (x)");
     assert_true(migrate_resolve(session, mended, 2, true, &err));
     assert_true(migrate_down(session, mended, 0, NULL, &err));
     migration_set_free(set);
@@ -345,7 +314,7 @@ static void of_many_migrators_one_works_and_the_others_find_nothing_to_do(void *
         {"CREATE TABLE b (x int);", "DROP TABLE b;"},
     };
     empty(state);
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     struct migration_set *set = set_of(slow, 2);
     struct racer racers[RACERS];
     pthread_t threads[RACERS];
@@ -375,7 +344,7 @@ static void a_killed_migrator_leaves_nothing_and_the_next_one_goes_on(void **sta
         {"CREATE TABLE b (x int); SELECT pg_sleep(0.5);", "DROP TABLE b;"},
     };
     struct session *session = empty(state);
-    struct fixture *fixture = *state;
+    struct session_testing *fixture = *state;
     struct migration_set *set = set_of(texts, 2);
     struct racer racer = {.dsn = fixture->testing.dsn, .set = set};
     pid_t child = fork();
@@ -400,7 +369,7 @@ static void a_killed_migrator_leaves_nothing_and_the_next_one_goes_on(void **sta
     struct migrate_watch watch = {count_events, &tally};
     assert_true(migrate_up(session, set, MIGRATE_ALL, &watch, &err));
     assert_int_equal(tally.applied, 1);
-    must(session, "SELECT * FROM a, b");
+    session_testing_must(session, "SELECT * FROM a, b");
     migration_set_free(set);
 }
 
@@ -419,7 +388,7 @@ static void status_changes_nothing(void **state)
     unsigned pending = 0;
     assert_true(migrate_status(session, set, collect_status, &seen, &pending, &err));
     assert_int_equal(pending, 3);
-    must(session, "DO $$ BEGIN ASSERT to_regclass('schema_migrations') IS NULL; END $$");
+    session_testing_must(session, "DO $$ BEGIN ASSERT to_regclass('schema_migrations') IS NULL; END $$");
     up(session, set, 2);
     buf_clear(&seen);
     assert_true(migrate_status(session, set, collect_status, &seen, &pending, &err));
@@ -439,7 +408,7 @@ static void who_may_not_create_can_ask_whether_all_is_done(void **state)
     struct migration_set *more = set_of(three, 3);
     struct err err = ERR_INIT;
     up(session, set, MIGRATE_ALL);
-    must(session, "REVOKE CREATE ON SCHEMA public FROM CURRENT_USER");
+    session_testing_must(session, "REVOKE CREATE ON SCHEMA public FROM CURRENT_USER");
     up(session, set, MIGRATE_ALL);
     assert_false(migrate_up(session, more, MIGRATE_ALL, NULL, &err));
     assert_non_null(strstr(err.text, "permission denied"));
@@ -458,9 +427,9 @@ static void numbers_that_do_not_exist_are_invalid(void **state)
     assert_int_equal(err.code, ERR_INVALID);
     up(session, set, 3);
     up(session, set, 1); /* is over already: nothing to do */
-    must(session, "SELECT * FROM a, b, c");
+    session_testing_must(session, "SELECT * FROM a, b, c");
     assert_true(migrate_down(session, set, 1, NULL, &err));
-    must(session, "SELECT * FROM a");
+    session_testing_must(session, "SELECT * FROM a");
     assert_false(session_exec(session, "SELECT * FROM b", &err));
     migration_set_free(set);
 }
@@ -482,5 +451,5 @@ int main(void)
         cmocka_unit_test(who_may_not_create_can_ask_whether_all_is_done),
         cmocka_unit_test(numbers_that_do_not_exist_are_invalid),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, session_testing_stop);
 }

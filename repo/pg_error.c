@@ -13,10 +13,23 @@ enum err_code pg_error_code(const char *sqlstate)
         const char *head;
         enum err_code code;
     } rows[] = {
-        {"08", ERR_UNAVAILABLE}, {"57P0", ERR_UNAVAILABLE},  {"53", ERR_UNAVAILABLE}, {"25006", ERR_UNAVAILABLE},
-        {"28", ERR_UNAVAILABLE}, {"3D000", ERR_UNAVAILABLE}, {"57014", ERR_TIMEOUT},  {"55P03", ERR_TIMEOUT},
-        {"23505", ERR_CONFLICT}, {"40001", ERR_CONFLICT},    {"40P01", ERR_CONFLICT}, {"55006", ERR_CONFLICT},
-        {"22", ERR_INVALID},     {"23", ERR_INVALID},
+        {"08", ERR_UNAVAILABLE},
+        {"57P0", ERR_UNAVAILABLE},
+        {"53", ERR_UNAVAILABLE},
+        {"25006", ERR_UNAVAILABLE},
+        {"28", ERR_UNAVAILABLE},
+        {"3D000", ERR_UNAVAILABLE},
+        {"57014", ERR_TIMEOUT},
+        {"55P03", ERR_TIMEOUT},
+        {"23505", ERR_CONFLICT},
+        {"40001", ERR_CONFLICT},
+        {"40P01", ERR_CONFLICT},
+        {"55006", ERR_CONFLICT},
+        {"22", ERR_INVALID},
+        {"23", ERR_INVALID},
+        /* A table or schema that is not there comes with the migration. */
+        {"42P01", ERR_UNAVAILABLE},
+        {"3F000", ERR_UNAVAILABLE},
     };
     if (!sqlstate || !*sqlstate)
         return ERR_UNAVAILABLE;

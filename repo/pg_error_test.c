@@ -14,7 +14,7 @@ static void states_map_to_codes(void **state)
         {"57P03", ERR_UNAVAILABLE}, {"57014", ERR_TIMEOUT},     {"53300", ERR_UNAVAILABLE}, {"28P01", ERR_UNAVAILABLE},
         {"3D000", ERR_UNAVAILABLE}, {"25006", ERR_UNAVAILABLE}, {"25P02", ERR_INTERNAL},    {"55P03", ERR_TIMEOUT},
         {"23505", ERR_CONFLICT},    {"40001", ERR_CONFLICT},    {"40P01", ERR_CONFLICT},    {"23514", ERR_INVALID},
-        {"23503", ERR_INVALID},     {"22P02", ERR_INVALID},     {"42703", ERR_INTERNAL},    {"42P01", ERR_INTERNAL},
+        {"23503", ERR_INVALID},     {"22P02", ERR_INVALID},     {"42703", ERR_INTERNAL},    {"42P01", ERR_UNAVAILABLE},
         {"XX000", ERR_INTERNAL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

@@ -91,7 +91,7 @@ static void assert_fails_at_once(struct scene *scene)
 {
     struct outcome outcome = ask(scene);
     assert_int_equal(outcome.err.code, ERR_UNAVAILABLE);
-    assert_in_range(outcome.took_ms, 0, 50);
+    assert_in_range(outcome.took_ms, 0, TIMEOUT_MS / 2);
 }
 
 static void assert_full(struct scene *scene, int64_t within_ms)
@@ -132,9 +132,9 @@ static void test_a_dead_server_fails_all_at_once_and_is_found_again(void **state
         for (size_t i = 0; i < 20; i++) {
             rig_wait(&scene.rig, &flying[i]);
             assert_int_equal(flying[i].err.code, ERR_UNAVAILABLE);
-            assert_in_range(flying[i].took_ms, 0, 200);
+            assert_in_range(flying[i].took_ms, 0, TIMEOUT_MS - 50);
         }
-        rig_wait_status(&scene.rig, PG_POOL_DOWN, 500);
+        rig_wait_status(&scene.rig, PG_POOL_DOWN, 2000);
         for (int i = 0; i < 20; i++) {
             assert_fails_at_once(&scene);
             rig_turn(&scene.rig, 50);
@@ -144,7 +144,7 @@ static void test_a_dead_server_fails_all_at_once_and_is_found_again(void **state
         assert_int_equal(now.connections, 0);
         assert_true(now.last_error[0]);
         proxy_listen(&scene.proxy);
-        assert_full(&scene, 1500);
+        assert_full(&scene, 2000);
         assert_answers(&scene);
     }
     close_scene(&scene);
@@ -166,7 +166,7 @@ static void test_a_silent_server_is_found_out_and_found_again(void **state)
         for (size_t i = 0; i < 12; i++) {
             rig_wait(&scene.rig, &flying[i]);
             assert_true(flying[i].err.code == ERR_TIMEOUT || flying[i].err.code == ERR_UNAVAILABLE);
-            assert_in_range(flying[i].took_ms, TIMEOUT_MS - 10, TIMEOUT_MS + 300);
+            assert_in_range(flying[i].took_ms, TIMEOUT_MS - 10, TIMEOUT_MS + 1000);
         }
         rig_wait_status(&scene.rig, PG_POOL_DOWN, 1000);
         /* Longer than an attempt to connect may take. */
@@ -210,12 +210,12 @@ static void test_a_server_that_is_not_there_from_the_start(void **state)
     proxy_die(&scene.proxy);
     struct outcome first = ask(&scene);
     assert_int_equal(first.err.code, ERR_UNAVAILABLE);
-    assert_in_range(first.took_ms, 0, 200);
-    rig_wait_status(&scene.rig, PG_POOL_DOWN, 500);
+    assert_in_range(first.took_ms, 0, TIMEOUT_MS - 50);
+    rig_wait_status(&scene.rig, PG_POOL_DOWN, 2000);
     rig_turn(&scene.rig, 1000);
     unsigned knocks_before = scene.proxy.accepted;
     proxy_listen(&scene.proxy);
-    assert_full(&scene, 1500);
+    assert_full(&scene, 2000);
     /* One probe, then the rest: no stampede on a server that has just come back. */
     assert_in_range(scene.proxy.accepted - knocks_before, CONNECTIONS, CONNECTIONS + 1);
     assert_answers(&scene);
@@ -236,13 +236,13 @@ static void test_a_stubborn_caller_does_not_stop_the_loop(void **state)
     struct scene scene;
     open_scene(&scene);
     proxy_die(&scene.proxy);
-    rig_wait_status(&scene.rig, PG_POOL_DOWN, 500);
+    rig_wait_status(&scene.rig, PG_POOL_DOWN, 2000);
     struct outcome stubborn = {.then = ask_for_ever};
     rig_ask(&scene.rig, &stubborn, &seven, TIMEOUT_MS);
     rig_turn(&scene.rig, 200);
     assert_true(stubborn.calls > 1);
     proxy_listen(&scene.proxy);
-    assert_full(&scene, 1500);
+    assert_full(&scene, 2000);
     rig_turn(&scene.rig, 50);
     assert_int_equal(stubborn.err.code, ERR_NONE);
     assert_int_equal(stubborn.values[0], 7);
@@ -255,8 +255,8 @@ static void test_a_silent_host_leads_to_the_next(void **state)
     struct scene scene;
     open_scene_of(&scene, true);
     /* One attempt's timeout at the silent host, then the other one, and no detour afterwards. */
-    rig_wait_status(&scene.rig, PG_POOL_UP, 2500);
-    assert_full(&scene, 500);
+    rig_wait_status(&scene.rig, PG_POOL_UP, 4000);
+    assert_full(&scene, 2000);
     assert_answers(&scene);
     close_scene(&scene);
 }

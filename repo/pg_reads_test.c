@@ -2,6 +2,8 @@
 #include "repo/pg_reads.h"
 #include "repo/pg_rig_testing.h"
 
+#include <math.h>
+
 static struct pg_testing db;
 static bool have_db;
 static struct rig rig;
@@ -38,6 +40,7 @@ static const char *const rows[] = {
     " FROM generate_series(1, 4) AS c, generate_series(0, 2) AS s ORDER BY s, c",
     "INSERT INTO decision_cycles (source_id, model_id, feed_ordinal) VALUES ('k', 'm0', 20), ('l', 'm1', 40),"
     " ('m', 'm0', 60), ('n', 'm0', NULL)",
+    "UPDATE trades SET realized_net_pnl = -2.5 WHERE id = (SELECT min(id) FROM trades WHERE model_id = 'm1')",
     "REFRESH MATERIALIZED VIEW v_leaderboard",
 };
 
@@ -375,6 +378,8 @@ static void test_the_leaderboard_is_computed_only_when_none_is_stored(void **sta
     assert_true(slice_is(answer->leaders[0].id, "m0") && slice_is(answer->leaders[1].id, "m1"));
     assert_true(answer->leaders[1].equity.v == 59 && answer->leaders[1].return_pct.v == 10);
     assert_int_equal(answer->leaders[0].num_trades.v, 150);
+    assert_true(answer->leaders[1].lose_dollars.v == -2.5);
+    assert_true(answer->leaders[0].lose_dollars.v == 0 && !signbit(answer->leaders[0].lose_dollars.v));
     answer->release(answer);
 
     pg_testing_exec(db.conn, "INSERT INTO leaderboard_entries (id, equity, feed_ordinal) VALUES ('old', 1, NULL)");

@@ -75,7 +75,9 @@ static const struct text texts[SQL_TRADES_PAGE] = {
     [SQL_LEADERS_COMPUTED] =
         {"leaders_computed",
          &table_leaderboard_entries,
-         "SELECT %C FROM (SELECT model_id AS id, num_trades, num_wins, num_losses, win_dollars, lose_dollars,"
+         /* The view keeps losses as a magnitude, the wire as a negative amount; 0 - 0 is 0, never -0. */
+         "SELECT %C FROM (SELECT model_id AS id, num_trades, num_wins, num_losses, win_dollars,"
+         " 0 - lose_dollars AS lose_dollars,"
          " return_pct, equity, sharpe, NULL::bigint AS feed_ordinal, NULL::jsonb AS wire_detail,"
          " to_timestamp(timestamp_ms / 1000.0) AS created_at, to_timestamp(timestamp_ms / 1000.0) AS updated_at"
          " FROM v_leaderboard) AS t"

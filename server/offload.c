@@ -2,8 +2,14 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* So long without a job, memory that large jobs left behind goes back to the system. */
+enum { TIDY_AFTER_S = 2 };
 
 struct job {
     struct job *next;
@@ -19,21 +25,43 @@ struct offload {
     struct job *first;
     struct job *last;
     bool stopping;
+    bool untidy; /* jobs were done since memory was last given back */
     unsigned thread_count;
     pthread_t threads[];
 };
+
+/* Waits for news with the lock held. glibc keeps what was freed in small pieces, hundreds of megabytes after a rush of
+ * large answers, until it is told to give it back. */
+static void wait_for_work(struct offload *offload)
+{
+    if (!offload->untidy) {
+        (void)pthread_cond_wait(&offload->work, &offload->lock);
+        return;
+    }
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += TIDY_AFTER_S;
+    int news = pthread_cond_timedwait(&offload->work, &offload->lock, &until);
+    if (news != ETIMEDOUT || offload->first || offload->stopping || !offload->untidy)
+        return;
+    offload->untidy = false;
+    (void)pthread_mutex_unlock(&offload->lock);
+    (void)malloc_trim(0);
+    (void)pthread_mutex_lock(&offload->lock);
+}
 
 /* The next job, or NULL when there will be none any more. */
 static struct job *take_job(struct offload *offload)
 {
     (void)pthread_mutex_lock(&offload->lock);
     while (!offload->first && !offload->stopping)
-        (void)pthread_cond_wait(&offload->work, &offload->lock);
+        wait_for_work(offload);
     struct job *job = offload->first;
     if (job) {
         offload->first = job->next;
         if (!offload->first)
             offload->last = NULL;
+        offload->untidy = true;
     }
     (void)pthread_mutex_unlock(&offload->lock);
     return job;
@@ -54,7 +82,11 @@ struct offload *offload_start(unsigned threads, struct err *err)
 {
     struct offload *offload = mem_zalloc(sizeof *offload + threads * sizeof offload->threads[0]);
     (void)pthread_mutex_init(&offload->lock, NULL);
-    (void)pthread_cond_init(&offload->work, NULL);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&offload->work, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     while (offload->thread_count < threads) {
         int failed = pthread_create(&offload->threads[offload->thread_count], NULL, work, offload);
         if (failed) {

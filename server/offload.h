@@ -1,5 +1,6 @@
 /* A few threads for work that would hold an event loop for more than about a millisecond: assembling and compressing
- * large answers. A job comes back to the loop that asked through its mailbox. */
+ * large answers. A job comes back to the loop that asked through its mailbox.
+ * After a while without jobs, free memory goes back to the system. */
 #ifndef NOF0_SERVER_OFFLOAD_H
 #define NOF0_SERVER_OFFLOAD_H
 

@@ -69,7 +69,8 @@ def main():
     for number, seed in enumerate(SEEDS):
         with open(os.path.join(seeds, "%02d" % number), "wb") as out:
             out.write(seed)
-    programs = [p for p in sorted(glob.glob(os.path.join(options.build, "*", "*_fuzz"))) if options.match in p]
+    programs = [p for p in sorted(glob.glob(os.path.join(options.build, "*", "*_fuzz")))
+                if os.path.isfile(p) and options.match in os.path.basename(p)]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         jobs = [pool.submit(fuzz, p, seeds, os.path.join(options.build, "corpus", os.path.basename(p)), seconds)

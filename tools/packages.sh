@@ -42,17 +42,16 @@ packages_ensure() {
     local missing log
     mapfile -t missing < <(packages_missing "$@")
     ((${#missing[@]})) || return 0
+    if ! is_root && ! { command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; }; then
+        die "missing Debian packages; as root: apt-get install ${missing[*]}"
+    fi
     log=$(mktemp "${TMPDIR:-/tmp}/nof0-apt.XXXXXX")
     say "installing Debian packages: ${missing[*]}"
     if is_root; then
         install_as_root "${missing[@]}" >"$log" 2>&1 || die "apt-get could not install: ${missing[*]} (see $log)"
-    elif command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
-        sudo -- bash -c "$(declare -f install_as_root); install_as_root \"\$@\" 2>&1" install "${missing[@]}" |
-            cat >"$log" ||
-            die "apt-get could not install: ${missing[*]} (see $log)"
     else
-        rm -f "$log"
-        die "missing Debian packages; as root: apt-get install ${missing[*]}"
+        sudo -- bash -c "$(declare -f install_as_root); install_as_root \"\$@\" 2>&1" install "${missing[@]}" |
+            cat >"$log" || die "apt-get could not install: ${missing[*]} (see $log)"
     fi
     rm -f "$log"
 }

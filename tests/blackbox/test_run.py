@@ -1,6 +1,7 @@
 """./run as a newcomer meets it, each time with a --var of its own."""
 import glob
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from support.programs import ROOT, environment, free_port
 from support.servers import Postgres, wait_until
 
 RUN = os.path.join(ROOT, "run")
+SHORT = f"/var/tmp/nof0-{os.geteuid()}-*"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
@@ -66,6 +68,15 @@ def place(folder, request):
         one("--stop")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_short_folders_left():
+    """Short folders that stand for those of this module go with them; ./run itself keeps them for its next start."""
+    before = set(glob.glob(SHORT))
+    yield
+    for path in set(glob.glob(SHORT)) - before:
+        shutil.rmtree(path)
+
+
 def one_line(text):
     lines = text.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("run: "), text
@@ -86,6 +97,30 @@ def test_start_find_stop(place, demo):
     place("--stop")
     place.start("--data", demo)  # what was imported is still there, and comes in once more
     assert place.get("/api/trades").status == 200
+
+
+def test_the_env_file_leads_a_shell_to_the_servers(place, demo):
+    said = place.start("--data", demo)
+    env = os.path.join(place.var, "env")
+    assert f"source {env}" in said
+    shell = subprocess.run(["bash", "-c", f'source "{env}" && cd / && nof0ctl --config "$NOF0_CONFIG" migrate status && '
+                            'psql -XAtc "SELECT count(*) FROM trades" "$NOF0_POSTGRES_DSN" && ls "$NOF0_LEGACY_DIR" && '
+                            'redis-cli -s "${NOF0_REDIS_URL#unix://}" ping'], env=environment(), stdout=subprocess.PIPE,
+                           check=True).stdout.decode().splitlines()
+    assert str(len(load(os.path.join(demo, "trades.json"))["trades"])) in shell
+    assert "trades.json" in shell and "PONG" in shell
+    assert os.stat(env).st_mode & 0o77 == 0
+    place("--stop")
+    assert not os.path.exists(env)
+
+
+def test_a_port_of_another_run(place, folder, demo):
+    """nof0d listens with SO_REUSEPORT: a second one must not share the port of the first in silence."""
+    place.start("--legacy", "--data", demo)
+    other = Place(os.path.join(folder, "other"))
+    other.port = place.port
+    assert f"port {place.port} is in use" in one_line(other.start("--legacy", "--data", demo, expect=2))
+    assert place.answers()
 
 
 def test_default_data_is_a_demo(place):
@@ -140,11 +175,11 @@ def test_fresh_refuses_a_folder_that_it_did_not_make(folder, demo):
 def test_a_folder_too_deep_for_a_socket(folder, demo):
     deep = Place(os.path.join(folder, *["quite-a-deep-folder"] * 8))
     assert len(deep.var) > 107
-    before = set(glob.glob("/var/tmp/nof0-*"))
+    before = set(glob.glob(SHORT))
     try:
         deep.start("--data", demo)
         assert deep.get("/readyz").status == 200
-        short = set(glob.glob("/var/tmp/nof0-*")) - before
+        short = set(glob.glob(SHORT)) - before
         assert len(short) == 1
     finally:
         deep("--stop")
@@ -257,6 +292,32 @@ def test_ctrl_c_stops_what_was_started(place, demo):
     finally:
         if process.poll() is None:
             process.kill()
+
+
+def test_the_foreground_shows_warnings(place, demo):
+    """Quiet when well; what the log warns of comes to the terminal."""
+    process = subprocess.Popen([RUN, "--var", place.var, "--port", str(place.port), "--data", demo], env=environment(),
+                               cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=True)
+    try:
+        while b"Ctrl-C" not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        os.kill(place.pid("postgres"), signal.SIGKILL)
+        assert select.select([process.stderr], [], [], 60)[0], "nothing on the terminal"
+        line = process.stderr.readline().decode()
+        assert " warn postgres.down" in line, line
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 0 and not place.answers()
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+def test_an_ipv6_address(place, demo):
+    said = place.start("--legacy", "--data", demo, NOF0_HOST="::1")
+    assert f"http://[::1]:{place.port}/api/trades" in said
+    assert "already" in place.start("--legacy", "--data", demo, NOF0_HOST="::1")
 
 
 def test_two_at_once(place, demo):
