@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import tempfile
 
 import pytest
 
@@ -329,6 +330,27 @@ def test_an_empty_database_writes_nothing(full, database):
         full.cache("warm", dsn=database)
         assert redis("DBSIZE") == 0
         full.cache("verify", "--strict", dsn=database)
+
+
+@pytest.mark.skipif(not data.HAS_CYCLES, reason="no real data here")
+def test_the_last_decision_of_each_model(full, database, folder):
+    """Cycles have no messages: the newest one of each model is its summary."""
+    source = data.copy(data.REAL, os.path.join(tempfile.mkdtemp(dir=folder), "cycles"))
+    rows = load(data.CYCLES)["conversations"]
+    data.write(os.path.join(source, "conversations.json"), load(data.CYCLES))
+    ctl("import", "--quiet", source, dsn=database)
+    newest = {row["model_id"]: row for row in sorted(rows, key=lambda row: row["timestamp"])}
+    assert len(newest) > 1
+    with full.client() as redis:
+        redis("FLUSHALL")
+        full.cache("warm", dsn=database)
+        full.cache("verify", "--strict", dsn=database)
+        assert len(redis("KEYS", "nof0:decision:last:*")) == len(newest) and not redis("KEYS", "nof0:conversations:*")
+        for model, row in newest.items():
+            held = parse(redis("GET", f"nof0:decision:last:{model}"))
+            assert "user_prompt" not in held and "cot_trace" not in held
+            same_content({key: held.get(key) for key in row if key in held}, {key: row[key] for key in row if key in held})
+            assert {"id", "cycle_id", "timestamp", "run_id", "skill", "llm_response"} <= set(held)
 
 
 def one_line(result):
