@@ -59,13 +59,16 @@
     "return 0\n"
 
 /* KEYS feed version, feed's documents; ARGV version, channel, feed. The documents' own keys have the feed's hash tag,
- * so they lie where these do. Returns the feed's version. */
+ * so they lie where these do. Returns the feed's version. ZREM comes first, whether there
+ * is anything to remove or not: Redis refuses a SET when it is full, but not in a script that has written already, and
+ * a change must be announced also then. Were it refused all the same, instances would still hear of the change, and the
+ * writer be told with an error. */
 #define SCRIPT_ANNOUNCE                                                                                                \
     SCRIPT_VERSIONS                                                                                                    \
     "local version = version_at(KEYS[1])\n"                                                                            \
     "if older(version, ARGV[1]) then version = ARGV[1] end\n"                                                          \
-    "redis.call('SET', KEYS[1], version)\n"                                                                            \
     "keep_type(KEYS[2], 'zset')\n"                                                                                     \
+    "redis.call('ZREM', KEYS[2], '')\n"                                                                                \
     "for _, key in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do\n"                                                  \
     "  local has = document_version(key)\n"                                                                            \
     "  if not has or older(has, version) then\n"                                                                       \
@@ -73,7 +76,8 @@
     "    redis.call('ZREM', KEYS[2], key)\n"                                                                           \
     "  end\n"                                                                                                          \
     "end\n"                                                                                                            \
+    "local raised = redis.pcall('SET', KEYS[1], version)\n"                                                            \
     "redis.call('PUBLISH', ARGV[2], ARGV[3] .. ' ' .. version)\n"                                                      \
-    "return version\n"
+    "return raised['err'] and raised or version\n"
 
 #endif

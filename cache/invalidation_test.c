@@ -281,6 +281,27 @@ static void an_announcement_deletes_what_is_older(void **state)
     assert_int_equal(rig_integer(f->link, "EXISTS t:feed:{trades}:documents"), 0);
 }
 
+static void a_full_redis_still_lets_everybody_know(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    listen_to(f);
+    rig_run_until(f->base, &f->back);
+    store(f, "old", 9);
+    rig_do(f->link, "CONFIG SET maxmemory 1");
+    struct redisReply *reply = redisCommand(f->link, "SET full 1");
+    assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    announce(f, CACHE_FEED_trades, 10);
+    wait_floor(f, CACHE_FEED_trades, 10);
+    announce(f, CACHE_FEED_trades, 11); /* also with nothing to delete */
+    wait_floor(f, CACHE_FEED_trades, 11);
+    assert_int_equal(rig_integer(f->link, "EXISTS t:document:{trades}:old"), 0);
+    reply = rig_ask(f->link, "GET t:feed:{trades}:version");
+    assert_string_equal(reply->str, "11");
+    freeReplyObject(reply);
+}
+
 struct announced {
     bool done;
     enum err_code code;
@@ -361,6 +382,7 @@ int main(void)
         TEST(a_cut_connection_is_noticed),
         TEST(a_redis_that_comes_late_is_found),
         TEST(an_announcement_deletes_what_is_older),
+        TEST(a_full_redis_still_lets_everybody_know),
         TEST(a_loop_announces_too),
         TEST(news_travel_fast),
     };
