@@ -361,9 +361,8 @@ int cmd_cache(struct cli_context *context, int argc, char **argv)
     const struct settings *settings = request.settings = cli_settings(context);
     if (!settings)
         return CLI_FAILED;
-    const int64_t ttl_s[CACHE_TTL_CLASSES] = {settings->ttl_short_s, settings->ttl_medium_s, settings->ttl_long_s};
-    if (!cache_space_init(&request.space, slice_of(settings->redis_prefix), ttl_s, &err))
-        return cli_fail("cache", "redis.prefix: %s", err.text);
+    if (!settings_cache_space(settings, &request.space, &err))
+        return cli_fail("cache", "%s", err.text);
     if (!*settings->redis_url)
         return cli_fail("cache", "no Redis is set: redis.url in the configuration file, which takes it from "
                                  "NOF0_REDIS_URL");

@@ -139,7 +139,7 @@ bool redis_value_add_message(struct redis_value *value, const struct conversatio
 void redis_value_set_analytics(struct redis_value *value, const struct model_analytics_row *row)
 {
     begin_item(value, no_field);
-    buf_append_slice(&value->bytes, row->payload);
+    json_put_compact(&value->bytes, row->payload);
     end_item(value);
 }
 
@@ -160,14 +160,6 @@ bool redis_value_add_nav(struct redis_value *value, const struct redis_nav_row *
     json_end_object(&w);
     end_item(value);
     return true;
-}
-
-static void put_raw_member(struct json_writer *w, const char *key, struct slice json)
-{
-    if (!json.p)
-        return;
-    json_key(w, slice_of(key));
-    json_raw(w, json);
 }
 
 bool redis_value_set_decision(struct redis_value *value, const struct decision_cycles_row *row, struct err *err)
@@ -198,7 +190,10 @@ bool redis_value_set_decision(struct redis_value *value, const struct decision_c
     put_text_member(&w, "error_message", row->error_message);
     put_text_member(&w, "prompt_digest", row->prompt_digest);
     put_text_member(&w, "cot_trace_summary", row->cot_trace_summary);
-    put_raw_member(&w, "llm_response", row->decisions);
+    if (row->decisions.p) {
+        json_key(&w, SLICE("llm_response"));
+        json_compact(&w, row->decisions);
+    }
     json_end_object(&w);
     end_item(value);
     return true;
@@ -272,7 +267,7 @@ static bool put_cell(struct buf *out, const struct cell *cell, bool quoted)
         return true;
     case COL_JSON:
     case COL_JSONB:
-        buf_append_slice(out, cell->text);
+        json_put_compact(out, cell->text);
         return true;
     case COL_F64:
         if (isfinite(cell->number))
@@ -376,7 +371,7 @@ bool redis_value_put_leader(struct redis_value *value, const struct leaderboard_
 void redis_value_put_analytics(struct redis_value *value, const struct model_analytics_row *row)
 {
     next_part(value, '[');
-    buf_append_slice(&value->bytes, row->bulk_payload.p ? row->bulk_payload : row->payload);
+    json_put_compact(&value->bytes, row->bulk_payload.p ? row->bulk_payload : row->payload);
 }
 
 void redis_value_end_array(struct redis_value *value)

@@ -73,7 +73,7 @@ bool redis_value_add_leader(struct redis_value *value, const struct leaderboard_
 /* conversations: the wire's message; oldest first. */
 bool redis_value_add_message(struct redis_value *value, const struct conversation_messages_row *row,
                              struct err *err) MUST_CHECK;
-/* analytics: the newest payload as it is stored. */
+/* analytics: the newest payload. */
 void redis_value_set_analytics(struct redis_value *value, const struct model_analytics_row *row);
 /* decision_last: the cycle without prompt and trace. */
 bool redis_value_set_decision(struct redis_value *value, const struct decision_cycles_row *row,

@@ -169,7 +169,7 @@ static void navs_messages_and_analytics(void **state)
     must(redis_value_add_message(&value, &message, &err), &err);
     assert_text(&value, 0, "{\"role\":\"user\",\"content\":\"a\\nb\",\"timestamp\":1761452352}");
 
-    struct model_analytics_row own = {.model_id = SLICE("m"), .payload = SLICE("{\"x\":1}")};
+    struct model_analytics_row own = {.model_id = SLICE("m"), .payload = SLICE("{\"x\": 1}")};
     struct model_analytics_row older = {
         .model_id = SLICE("n"), .payload = SLICE("{\"x\":2}"), .bulk_payload = SLICE("{\"x\":3}")};
     redis_value_begin(&value, cache_key_analytics(&space, SLICE("n")));
@@ -239,7 +239,7 @@ static void instants_of_a_trader(void **state)
     redis_value_begin(&value, cache_key_trader_state(&space, SLICE("m")));
     must(redis_value_set_trader(&value, &row, &err), &err);
     assert_field(&value, 1, "allocation_pct", "2.2250738585072014e-308");
-    assert_field(&value, 2, "cooldown", "{\"a\": 1}");
+    assert_field(&value, 2, "cooldown", "{\"a\":1}");
     redis_value_free(&value);
 }
 
@@ -260,7 +260,7 @@ static void a_market_has_its_columns(void **state)
         .provider = SLICE("p"), .symbol = SLICE("BTC"), .funding = {-1.25e-7, true}, .impact_pxs = SLICE("[1, 2]")};
     redis_value_begin(&value, cache_key_market_ctx(&space, ctx.provider, ctx.symbol));
     must(redis_value_set_market(&value, &table_market_asset_ctx, &ctx, &err), &err);
-    assert_text(&value, 0, "{\"provider\":\"p\",\"symbol\":\"BTC\",\"funding\":-1.25e-7,\"impact_pxs\":[1, 2]}");
+    assert_text(&value, 0, "{\"provider\":\"p\",\"symbol\":\"BTC\",\"funding\":-1.25e-7,\"impact_pxs\":[1,2]}");
     ctx.mid_px = col_f64((double)NAN);
     assert_false(redis_value_set_market(&value, &table_market_asset_ctx, &ctx, &err));
     redis_value_free(&value);

@@ -128,7 +128,7 @@ def test_what_the_files_do_not_have(place):
         pairs = redis("HGETALL", "nof0:trader:grok-4:state")
         assert dict(zip(pairs[::2], pairs[1::2])) == {
             b"trader_id": b"grok-4", b"exchange_provider": b"sim", b"allocation_pct": b"12.5",
-            b"cooldown": b'{"BTC": 3}', b"last_decision_at": b"2025-10-26T04:19:12.829345Z",
+            b"cooldown": b'{"BTC":3}', b"last_decision_at": b"2025-10-26T04:19:12.829345Z",
             b"pause_until": b"infinity"}
         decision = parse(redis("GET", "nof0:decision:last:grok-4"))
         same_content(decision, {"id": "b", "model_id": "grok-4", "cycle_id": 2, "timestamp": 1761454800,
