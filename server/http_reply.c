@@ -192,7 +192,7 @@ void http_reply_build_head(struct http_request *request)
     char *at = head ? head + request->ready_head.n : NULL;
     if (!head || request->headers_size) {
         head = arena_alloc(request->arena, request->ready_head.n + request->headers_size + OWN_LINES);
-        at = request->ready_head.n ? append(head, request->ready_head)
+        at = request->ready_head.p ? append(head, request->ready_head)
                                    : append_status_and_length(head, request, no_content);
     }
     at = append(at, date_line(request->conn->server));
