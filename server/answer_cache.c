@@ -92,7 +92,8 @@ void answer_cache_apply(struct answer_cache *cache, const struct settings *setti
     if (anew || !cache->enabled)
         answer_cache_clear(cache);
     size_t share = (size_t)settings->cache_local_bytes / (cache->config.workers ? cache->config.workers : 1);
-    size_t unknown = share / 16 < 1024 * 1024 ? share / 16 : 1024 * 1024;
+    static const size_t unknown_most = 1U << 20;
+    size_t unknown = share / 16 < unknown_most ? share / 16 : unknown_most;
     cache_local_resize(cache->rooms[ANSWER_UNKNOWN], unknown);
     cache_local_resize(cache->rooms[ANSWER_PART], share / 4 - unknown);
     cache_local_resize(cache->rooms[ANSWER_WHOLE], share - share / 4);
@@ -220,7 +221,7 @@ static void ask_now(struct answer_ask *ask)
         cache->counts.stale++;
         rebuild_behind(ask);
         tell(ask, kept, 0, kept->failed);
-        kept_unref(kept);
+        kept_unref(kept); // NOLINT(clang-analyzer-unix.Malloc): tell gives back the reference that it takes
         return;
     }
     case CACHE_DOUBTED:

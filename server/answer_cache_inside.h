@@ -21,6 +21,10 @@ struct answer_cache {
     struct answer_counts counts; /* but for what others count */
     size_t under_way;
     unsigned generation; /* of the data's source */
+    struct {             /* nobody may hear of a failed rebuild otherwise; told once a second */
+        int64_t second;
+        int64_t untold;
+    } failures;
     bool ending;
     void (*ended)(void *arg);
     void *ended_arg;

@@ -122,14 +122,33 @@ static void store(struct flight *flight, const struct kept *kept, int64_t now_ms
                         NULL, NULL);
 }
 
+static void log_failure(struct flight *flight)
+{
+    struct answer_cache *cache = flight->cache;
+    int64_t second = cache->config.mono_ms() / 1000;
+    if (second == cache->failures.second) {
+        cache->failures.untold++;
+        return;
+    }
+    log_event(flight->err.code == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, "cache.rebuild_failed",
+              LOG_FIELDS(log_str("endpoint", flight->endpoint->name), log_str("code", err_code_name(flight->err.code)),
+                         log_error_text(&flight->err), log_int("untold", cache->failures.untold)));
+    cache->failures.second = second;
+    cache->failures.untold = 0;
+}
+
 static void fail(struct flight *flight)
 {
     struct answer_cache *cache = flight->cache;
     struct cache_entry entry;
     cache->counts.failures++;
     cache_documents_release(cache->config.documents, flight->name.feed, flight->name.text, &flight->token);
-    if (answer_cache_look(cache, &flight->name, flight->query.kind, &entry) != CACHE_MISS)
+    bool old_one = answer_cache_look(cache, &flight->name, flight->query.kind, &entry) != CACHE_MISS;
+    if (old_one)
         ((struct kept *)entry.document)->failed = true;
+    /* Who waits and gets nothing is told why, and the log with him. */
+    if (old_one || !single_flight_waiting(flight->single))
+        log_failure(flight);
     const struct answer_outcome outcome = {.err = flight->err};
     land(flight, &outcome);
     flight_free(flight);
