@@ -1,6 +1,7 @@
 /* The read path over real sockets, with rows from a fake: what a client sees when the source answers, is late, fails.
  */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/testing.h"
 #include "server/dispatch.h"
@@ -20,7 +21,8 @@ struct fake_reads {
     struct repo_reads reads;
     struct event_base *base;
     size_t leader_count;
-    enum err_code fails;    /* ERR_NONE: answers */
+    enum err_code fails; /* ERR_NONE: answers */
+    int64_t version;
     bool corrupt;           /* a row that cannot be assembled */
     struct read_query seen; /* the newest query, its model copied */
     char seen_model[64];
@@ -71,6 +73,7 @@ static void fake_done(evutil_socket_t fd, short events, void *arg)
             answer->leaders[i].wire_detail = SLICE("[");
     }
     answer->answer = (struct repo_answer){.kind = pending->kind,
+                                          .version = fake->version,
                                           .leaders = answer->leaders,
                                           .leader_count = fake->leader_count,
                                           .bytes = fake->leader_count * sizeof answer->leaders[0],
@@ -91,6 +94,8 @@ static void fake_read(struct repo_reads *reads, const struct read_query *query, 
 }
 
 struct fixture {
+    struct answer_shared shared;
+    struct cache_documents *documents;
     struct event_base *base;
     struct http_server *http;
     struct fake_reads fake;
@@ -168,6 +173,11 @@ static int tear_down(void **state)
     mailbox_free(f->path.mailbox);
     read_path_take_legacy(&f->path, NULL);
     recent_free(f->path.recent);
+    if (f->path.answers) {
+        answer_cache_free(f->path.answers);
+        cache_documents_free(f->documents);
+        answer_shared_destroy(&f->shared);
+    }
     hot_free(f->path.hot);
     event_base_free(f->base);
     settings_free(f->settings);
@@ -501,6 +511,58 @@ static void test_legacy_files_whole_and_in_part(void **state)
     assert_int_equal(f->fake.released, 0);
 }
 
+/* Puts a cache between the endpoints and the fake; on the loop. */
+static void on_cache(void *arg)
+{
+    struct fixture *f = arg;
+    struct cache_documents_settings documents = {.base = f->base, .floors = &f->shared.floors};
+    answer_shared_init(&f->shared);
+    cache_floors_back(&f->shared.floors);
+    assert_true(settings_cache_space(f->settings, &documents.space, NULL));
+    f->documents = cache_documents_new(&documents);
+    f->path.answers = answer_cache_new(&(struct answer_cache_config){.shared = &f->shared,
+                                                                     .documents = f->documents,
+                                                                     .offload = f->path.offload,
+                                                                     .mailbox = f->path.mailbox,
+                                                                     .workers = 1,
+                                                                     .mono_ms = clock_mono_ms,
+                                                                     .wall_ms = clock_wall_ms});
+    answer_cache_apply(f->path.answers, f->settings, &f->fake.reads, false);
+}
+
+static void expect_leaders(struct fixture *f, const char *target, const char *body, const char *warning)
+{
+    struct reply reply = get(f, target, "");
+    assert_int_equal(reply.status, 200);
+    assert_true(slice_is(reply.body, body));
+    expect_header(&reply, "Warning", warning);
+    expect_header(&reply, "Age", warning ? "0" : NULL);
+    buf_free(&reply.all);
+}
+
+static void test_an_answer_is_kept_until_it_is_announced_old(void **state)
+{
+    struct fixture *f = *state;
+    mailbox_post(f->path.mailbox, on_cache, f);
+    for (int i = 0; i < 3; i++) { /* made, from the cache, from the table of targets */
+        expect_leaders(f, "/api/leaderboard", three_leaders, NULL);
+        f->fake.leader_count = 0;
+    }
+    expect_leaders(f, "/api/leaderboard?_=1", three_leaders, NULL);
+    assert_int_equal(hot_hits(f->path.hot), 1);
+    assert_int_equal(f->fake.released, 1);
+
+    (void)cache_floor_raise(&f->shared.floors, CACHE_FEED_leaderboard, 1);
+    f->fake.fails = ERR_UNAVAILABLE;
+    expect_leaders(f, "/api/leaderboard", three_leaders, "110 - \"Response is Stale\"");
+    struct reply none = get(f, "/api/trades", "");
+    assert_int_equal(none.status, 503);
+    buf_free(&none.all);
+    f->fake.fails = ERR_NONE;
+    f->fake.version = 1;
+    expect_leaders(f, "/api/leaderboard", "{\"leaderboard\":[]}", NULL);
+}
+
 static void test_what_is_no_question(void **state)
 {
     struct fixture *f = *state;
@@ -567,6 +629,7 @@ int main(void)
         WITH_SERVER(test_a_failing_source),
         WITH_SERVER(test_sources_that_are_not_there),
         WITH_SERVER(test_legacy_files_whole_and_in_part),
+        WITH_SERVER(test_an_answer_is_kept_until_it_is_announced_old),
         WITH_SERVER(test_what_is_no_question),
         WITH_SERVER(test_options_answers_a_preflight),
         WITH_SERVER(test_pages_about_the_server),

@@ -191,6 +191,25 @@ def test_a_herd_is_one_query(serve, folder, editions, database, redis_server):
     assert settled(server, rebuilds) == before
 
 
+def test_an_expired_answer_is_one_query_for_all_instances(serve, folder, editions, database, redis_server):
+    """Nobody waits for the new one, and one server makes it for both."""
+    config = write_config(folder, "expired.yaml", ttl__medium_s=6, cache__rebuild_wait_ms=60000)
+    servers = [serve(config=config, NOF0_POSTGRES_DSN=database, NOF0_REDIS_URL=redis_server.url) for _ in range(2)]
+    for server in servers:
+        heard(server)
+    editions.publish()
+
+    def rebuilds():
+        return sum(settled(server, "nof0_cache_rebuilds_total") for server in servers)
+    for server in servers:
+        herd(server, "/api/leaderboard", 20)
+    time.sleep(6)
+    before = rebuilds()
+    for server in servers:
+        herd(server, "/api/leaderboard", 20)
+    assert rebuilds() == before + 1
+
+
 def test_spellings_of_one_question_share_an_answer(serve, database, demo, redis_server):
     ctl("import", "--quiet", demo, dsn=database)
     server = serve(NOF0_POSTGRES_DSN=database, NOF0_REDIS_URL=redis_server.url, NOF0_WORKERS=1)
