@@ -172,9 +172,14 @@ static void write_line(int fd, struct slice line)
     }
 }
 
+bool log_wants(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&log_lowest, memory_order_relaxed);
+}
+
 void log_event(enum log_level level, const char *event, const struct log_field *fields)
 {
-    if ((int)level < atomic_load_explicit(&log_lowest, memory_order_relaxed))
+    if (!log_wants(level))
         return;
     int saved_errno = errno;
     struct buf line = BUF_INIT;

@@ -52,6 +52,9 @@ static inline struct log_field log_error_text(const struct err *err)
  * May be called again at any time from any thread. */
 void log_setup(int fd, enum log_level lowest, enum log_format format);
 
+/* Whether a line of this level would be written: to spare the making of its fields. */
+bool log_wants(enum log_level level);
+
 /* Writes one line. `event` is a stable dotted name ("pool.reconnected"); `fields` is LOG_FIELDS(...) or NULL. */
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -1,12 +1,15 @@
 #include "cache/redis.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cache/redis_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+enum { BREAKER_FAILURES = 5, BREAKER_FIRST_REST_MS = 200, BREAKER_LONGEST_REST_MS = 2000 };
 
 const char *redis_state_name(enum redis_state state)
 {
@@ -25,8 +28,14 @@ const char *redis_state_name(enum redis_state state)
 
 static void finish(struct redis_command *command, const struct redisReply *reply, const struct err *err)
 {
+    struct redis_client *client = command->client;
     if (err)
-        command->client->failures++;
+        client->failures++;
+    /* A connection that is gone refuses by itself; the breaker is there for one that stands and does not help. */
+    if (command->counts && (reply || err->code == ERR_TIMEOUT) &&
+        breaker_ended(&client->breaker, clock_mono_ms(), reply != NULL, clock_mono_us() - command->sent_us))
+        log_event(LOG_WARN, "redis.breaker_opened",
+                  LOG_FIELDS(log_str("url", client->url.shown), log_int("rest_ms", client->breaker.rest_ms)));
     command->done(command->arg, reply, err);
     free(command);
 }
@@ -86,7 +95,10 @@ static void finish_refused(struct redis_client *client)
     TAILQ_CONCAT(&refused, &client->refused, next);
     struct err err = ERR_INIT;
     const char *why = client->last_error.text;
-    err_set(&err, ERR_UNAVAILABLE, "redis is not up%s%.400s", why[0] ? ": " : "", why);
+    if (client->state == REDIS_UP)
+        err_set(&err, ERR_UNAVAILABLE, "redis is slow: not asked for a while");
+    else
+        err_set(&err, ERR_UNAVAILABLE, "redis is not up%s%.400s", why[0] ? ": " : "", why);
     struct redis_command *command;
     while ((command = TAILQ_FIRST(&refused))) {
         TAILQ_REMOVE(&refused, command, next);
@@ -106,14 +118,14 @@ static struct redis_command *command_new(struct redis_client *client, redis_done
     command->client = client;
     command->done = done;
     command->arg = arg;
+    command->sent_us = clock_mono_us();
     command->ends_ms = clock_mono_ms() + client->command_timeout_ms;
     return command;
 }
 
-void redis_send(struct redis_client *client, int argc, const char **argv, const size_t *argvlen, redis_done_fn *done,
-                void *arg)
+static void send_command(struct redis_client *client, struct redis_command *command, int argc, const char **argv,
+                         const size_t *argvlen)
 {
-    struct redis_command *command = command_new(client, done, arg);
     if (!client->link || redisAsyncCommandArgv(client->link, on_reply, command, argc, argv, argvlen) != REDIS_OK) {
         refuse(client, command);
         return;
@@ -123,14 +135,23 @@ void redis_send(struct redis_client *client, int argc, const char **argv, const 
     TAILQ_INSERT_TAIL(&client->sent, command, next);
 }
 
+void redis_send(struct redis_client *client, int argc, const char **argv, const size_t *argvlen, redis_done_fn *done,
+                void *arg)
+{
+    send_command(client, command_new(client, done, arg), argc, argv, argvlen);
+}
+
 void redis_client_command(struct redis_client *client, int argc, const char **argv, const size_t *argvlen,
                           redis_done_fn *done, void *arg)
 {
     client->commands_taken++;
-    if (client->state == REDIS_UP)
-        redis_send(client, argc, argv, argvlen, done, arg);
-    else
-        refuse(client, command_new(client, done, arg));
+    struct redis_command *command = command_new(client, done, arg);
+    if (client->state == REDIS_UP && breaker_passes(&client->breaker, clock_mono_ms())) {
+        command->counts = true;
+        send_command(client, command, argc, argv, argvlen);
+    } else {
+        refuse(client, command);
+    }
 }
 
 struct redis_client *redis_client_new(struct event_base *base, const struct redis_settings *settings, struct err *err)
@@ -144,6 +165,11 @@ struct redis_client *redis_client_new(struct event_base *base, const struct redi
     client->connect_timeout_ms = settings->connect_timeout_ms;
     client->command_timeout_ms = settings->command_timeout_ms;
     client->ping_every_ms = settings->ping_every_ms ? settings->ping_every_ms : 1000;
+    int64_t slow_ms = settings->slow_ms ? settings->slow_ms : client->command_timeout_ms / 2;
+    breaker_init(&client->breaker, &(struct breaker_settings){.failures = BREAKER_FAILURES,
+                                                              .slow_us = slow_ms * 1000,
+                                                              .first_rest_ms = BREAKER_FIRST_REST_MS,
+                                                              .longest_rest_ms = BREAKER_LONGEST_REST_MS});
     client->state = REDIS_IDLE;
     client->since_ms = clock_wall_ms();
     client->ping_us = -1;
@@ -192,6 +218,9 @@ void redis_client_state(const struct redis_client *client, struct redis_status *
         .connects = client->connects,
         .commands = client->commands_taken,
         .failures = client->failures,
+        .breaker = client->breaker.state,
+        .breaker_opened = client->breaker.opened,
+        .breaker_held = client->breaker.held,
     };
     memcpy(status->url, client->url.shown, sizeof status->url);
     memcpy(status->last_error, client->last_error.text, sizeof status->last_error);

@@ -6,11 +6,15 @@
  * up, and every command in it ends with an error. Nothing is sent twice: whether a failed command was carried out is
  * not known.
  *
+ * A server that answers PING but is late with commands, or slow, meets a circuit breaker (cache/breaker.h): after five
+ * such commands in a row the next ones are refused at once, but for one that tries now and then.
+ *
  * The process must ignore SIGPIPE, since hiredis writes without MSG_NOSIGNAL. */
 #ifndef NOF0_CACHE_REDIS_H
 #define NOF0_CACHE_REDIS_H
 
 #include "base/err.h"
+#include "cache/breaker.h"
 
 #include <event2/event.h>
 #include <stddef.h>
@@ -24,6 +28,7 @@ struct redis_settings {
     int64_t connect_timeout_ms; /* to resolve, connect and log in, all together */
     int64_t command_timeout_ms; /* from redis_client_command to the reply */
     int64_t ping_every_ms;      /* between two questions for the server's health; 0: 1000 */
+    int64_t slow_ms;            /* an answer that takes longer is as bad as none; 0: half of command_timeout_ms */
 };
 
 enum redis_state {
@@ -35,13 +40,16 @@ enum redis_state {
 
 struct redis_status {
     enum redis_state state;
-    int64_t since_ms;     /* clock_wall_ms of the last change between up and not up */
-    int64_t ping_us;      /* what the last answered PING took; -1 before the first */
-    uint64_t connects;    /* times it came up */
-    uint64_t commands;    /* taken by redis_client_command */
-    uint64_t failures;    /* of these, ended with an error */
-    char url[640];        /* the password masked */
-    char last_error[500]; /* why it is, or last was, not up; empty when there was no trouble */
+    int64_t since_ms;  /* clock_wall_ms of the last change between up and not up */
+    int64_t ping_us;   /* what the last answered PING took; -1 before the first */
+    uint64_t connects; /* times it came up */
+    uint64_t commands; /* taken by redis_client_command */
+    uint64_t failures; /* of these, ended with an error */
+    enum breaker_state breaker;
+    uint64_t breaker_opened; /* times */
+    uint64_t breaker_held;   /* commands that it refused */
+    char url[640];           /* the password masked */
+    char last_error[500];    /* why it is, or last was, not up; empty when there was no trouble */
 };
 
 /* "idle", "connecting", "up", "down". */
@@ -60,7 +68,8 @@ void redis_client_free(struct redis_client *client);
 typedef void redis_done_fn(void *arg, const struct redisReply *reply, const struct err *err);
 
 /* Sends one command; the arguments may hold any bytes and are copied. done is called exactly once, never from inside
- * this call: at once from the loop with ERR_UNAVAILABLE when the state is not REDIS_UP. Not for commands that change
+ * this call: at once from the loop with ERR_UNAVAILABLE when the state is not REDIS_UP or the
+ * breaker holds it. Not for commands that change
  * the connection's mode (SUBSCRIBE, MONITOR, CLIENT REPLY). */
 void redis_client_command(struct redis_client *client, int argc, const char **argv, const size_t *argvlen,
                           redis_done_fn *done, void *arg);

@@ -15,6 +15,8 @@ struct redis_command {
     redis_done_fn *done;
     void *arg;
     int64_t ends_ms; /* clock_mono_ms */
+    int64_t sent_us; /* clock_mono_us */
+    bool counts;     /* for the breaker */
 };
 
 TAILQ_HEAD(redis_commands, redis_command);
@@ -41,6 +43,7 @@ struct redis_client {
     int64_t ping_sent_us;
     uint64_t random;
 
+    struct breaker breaker;
     struct redis_commands sent;    /* in the connection, oldest first */
     struct redis_commands refused; /* to be told so from the loop */
     struct event *refuse_event;

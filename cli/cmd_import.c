@@ -1,5 +1,6 @@
 #include "cli/cmd_import.h"
 
+#include "cli/import_news.h"
 #include "ingest/import.h"
 #include "server/settings.h"
 
@@ -13,6 +14,10 @@ static const char usage[] =
     "Brings the legacy JSON files of DIR into the database of postgres.dsn. Each file is checked whole first and then\n"
     "loaded in one transaction. Importing again changes only what differs; an import that was interrupted is simply\n"
     "started again. A file that is missing leaves its rows as they are.\n"
+    "\n"
+    "Where redis.url is set, running servers hear of each file as soon as it is loaded. Without Redis they go by "
+    "their\n"
+    "TTLs, and the import is as good.\n"
     "\n"
     "  --only ENDPOINT  only this one's files: account-totals, positions, trades, crypto-prices, leaderboard,\n"
     "                   since-inception-values, conversations or analytics\n"
@@ -58,7 +63,12 @@ int cmd_import(struct cli_context *context, int argc, char **argv)
     if (!options.dsn)
         return CLI_FAILED;
     options.prices_provider = settings->prices_provider;
-    switch (import_folder(&options)) {
+    struct import_news news = {.settings = settings};
+    options.committed = import_news_committed;
+    options.committed_arg = &news;
+    enum import_result result = import_folder(&options);
+    import_news_end(&news);
+    switch (result) {
     case IMPORT_DONE:
         return CLI_OK;
     case IMPORT_FAULTS:

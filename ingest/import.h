@@ -5,6 +5,7 @@
 #define NOF0_INGEST_IMPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct import_options {
@@ -16,6 +17,10 @@ struct import_options {
     bool bar;                    /* draw progress on `problems`, which is a terminal */
     FILE *out;
     FILE *problems;
+    /* Told after each commit, which endpoint's rows it may have changed ("trades") and the version of the data that has
+     * it for certain (repo/version.h). NULL: nobody wants to know. */
+    void (*committed)(void *arg, const char *endpoint, int64_t version);
+    void *committed_arg;
 };
 
 enum import_result {

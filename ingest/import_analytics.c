@@ -239,7 +239,8 @@ static bool load(struct merge *merge, struct err *err)
     place_bulk(merge);
     for (size_t i = 0; i < merge->files->own_count; i++)
         entry_of(merge, slice_of(merge->files->own[i].model))->own = &merge->files->own[i];
-    return merge_rows(merge, err) && store_documents(merge, err) && session_commit(merge->import->session, err);
+    return merge_rows(merge, err) && store_documents(merge, err) && session_commit(merge->import->session, err) &&
+           import_committed(merge->import, "analytics", err);
 }
 
 static void tell(const struct merge *merge)

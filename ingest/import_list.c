@@ -261,7 +261,7 @@ static bool load(struct import_pass *pass, struct err *err)
     bool changed = pass->counts.inserted + pass->counts.updated + pass->counts.left + pass->removed > 0;
     ok = ok && import_document_store(import, pass->kind->name, "object", &pass->document, changed, err);
     drop_state(pass);
-    return ok && session_commit(import->session, err);
+    return ok && session_commit(import->session, err) && import_committed(import, pass->kind->name, err);
 }
 
 static void tell_counts(struct import_pass *pass)

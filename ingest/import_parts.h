@@ -135,6 +135,9 @@ bool import_store_names(struct import *import, const struct names *models, const
 /* Begins a transaction and waits until no other import is under way. */
 bool import_begin(struct import *import, struct err *err);
 
+/* After the commit of what `endpoint` serves: tells options->committed. False when the database failed. */
+bool import_committed(struct import *import, const char *endpoint, struct err *err);
+
 /* After a failed load: rolls back. An error that speaks of the file's content is told as its fault, and true means that
  * the import goes on with the next file. */
 bool import_load_failed(struct import *import, struct source *source, const struct err *err);

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "repo/decode.h"
 #include "repo/read_sql.h"
+#include "repo/version.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,10 @@ struct pg_reads {
     char *price_provider;
 };
 
-enum { READ_STATEMENTS_MAX = 4 };
+enum { READ_STATEMENTS_MAX = 4, BATCH_MAX = 1 + READ_STATEMENTS_MAX };
+
+/* The first of each batch. */
+static const struct pg_statement version_statement = {"data_version", repo_version_sql, READ_SQL_COUNT};
 
 /* One read under way. */
 struct reading {
@@ -281,13 +285,20 @@ static void on_batch(void *arg, PGresult *const *results, const struct err *batc
     size_t bytes = 0;
     size_t guess = 1024;
     for (size_t i = 0; i < reading->count; i++) {
-        answer->results[i] = results[i];
-        bytes += PQresultMemorySize(results[i]);
-        guess += (size_t)PQntuples(results[i]) * reading->statements[i]->table->row_size;
+        answer->results[i] = results[i + 1];
+        bytes += PQresultMemorySize(answer->results[i]);
+        guess += (size_t)PQntuples(answer->results[i]) * reading->statements[i]->table->row_size;
     }
     answer->arena = arena_new(guess);
+    bool versioned = repo_version_decode(results[0], &answer->face.version, &err);
+    PQclear(results[0]);
+    if (!versioned) {
+        release(&answer->face);
+        answer = NULL;
+        goto out;
+    }
     for (size_t i = 0; i < reading->count; i++) {
-        if (!decode_rows(answer, reading->statements[i]->table, results[i], reading->reversed, &err)) {
+        if (!decode_rows(answer, reading->statements[i]->table, answer->results[i], reading->reversed, &err)) {
             err_wrap(&err, "%s", reading->statements[i]->statement.name);
             release(&answer->face);
             answer = NULL;
@@ -315,15 +326,15 @@ static void start_read(struct repo_reads *face, const struct read_query *query, 
 
     struct arena *arena = arena_new(0);
     struct params params[READ_STATEMENTS_MAX];
-    struct pg_query queries[READ_STATEMENTS_MAX];
+    struct pg_query queries[BATCH_MAX] = {{&version_statement, NULL}};
     for (size_t i = 0; i < reading->count; i++) {
         params[i] = params_on(arena);
         for (const enum read_param *kind = reading->statements[i]->params; *kind != PARAM_NONE; kind++) {
             add_param(&params[i], *kind, reads, query);
         }
-        queries[i] = (struct pg_query){&reading->statements[i]->statement, &params[i]};
+        queries[i + 1] = (struct pg_query){&reading->statements[i]->statement, &params[i]};
     }
-    pg_pool_submit(reads->pool, queries, reading->count, reads->timeout_ms, on_batch, reading);
+    pg_pool_submit(reads->pool, queries, 1 + reading->count, reads->timeout_ms, on_batch, reading);
     arena_free(arena);
 }
 

@@ -451,9 +451,25 @@ static void test_a_limit_counts_both_shapes_of_conversations(void **state)
     answer->release(answer);
 }
 
+static void test_every_answer_has_the_version_of_its_snapshot(void **state)
+{
+    (void)state;
+    int64_t last = 0;
+    for (unsigned kind = 0; kind < READ_KIND_COUNT; kind++) {
+        struct read_query query = query_of(kind);
+        query.model_id = kind == READ_ANALYTICS_ONE ? SLICE("m0") : (struct slice){NULL, 0};
+        struct repo_answer *answer = ask(&query);
+        assert_true(answer->version > last);
+        last = answer->version;
+        answer->release(answer);
+        pg_testing_exec(db.conn, "UPDATE feed_documents SET server_time_ms = 77 WHERE name = 'trades'");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_answer_has_the_version_of_its_snapshot),
         cmocka_unit_test(test_pages_of_trades_agree_with_a_sort_by_hand),
         cmocka_unit_test(test_paging_by_id_leaves_no_gap_and_repeats_nothing),
         cmocka_unit_test(test_an_unknown_or_open_trade_as_cursor_gives_nothing),

@@ -10,6 +10,7 @@
  * database. An array without rows may be NULL. */
 struct repo_answer {
     enum read_kind kind;
+    int64_t version;                           /* of that snapshot, repo/version.h */
     const struct feed_documents_row *document; /* what the feed's file said beside its rows; NULL when none came */
     const struct account_equity_snapshots_row *equity; /* ACCOUNT_TOTALS, in feed order */
     size_t equity_count;

@@ -26,6 +26,8 @@ static bool method_is_read(const struct settings *settings, struct http_request 
 
 void dispatch_request(struct read_path *path, const struct health_view *health, struct http_request *request)
 {
+    if (path->hot && hot_answer(path->hot, request))
+        return;
     struct slice target = http_request_path(request);
     health_handler *about = health_find(target);
     if (about) {

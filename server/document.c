@@ -1,10 +1,13 @@
 #include "server/document.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <xxhash.h>
 #include <zlib.h>
 
@@ -14,6 +17,7 @@ enum { ETAG_SIZE = 40, GZIP_HEADER = 10, STORED_HEADER = 5 };
 struct packed {
     atomic_size_t references;
     uint32_t body_crc;
+    atomic_int file; /* -1: not made */
     size_t n;
     unsigned char bytes[];
 };
@@ -23,19 +27,54 @@ struct document {
     struct document_body body;
     struct document_tail tail;
     struct packed *packed;
+    atomic_int body_file; /* -1: not made */
     char etag[ETAG_SIZE];
 };
 
+/* Whoever is first makes it; others that come at the same time throw theirs away. */
+static int file_of(atomic_int *file, struct slice bytes)
+{
+    int fd = atomic_load_explicit(file, memory_order_acquire);
+    if (fd >= 0 || bytes.n < DOCUMENT_FILE_MIN)
+        return fd;
+    fd = memfd_create("nof0-document", MFD_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    while (bytes.n) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n <= 0) {
+            (void)close(fd);
+            return -1;
+        }
+        bytes = (struct slice){bytes.p + n, bytes.n - (size_t)n};
+    }
+    int none = -1;
+    if (atomic_compare_exchange_strong_explicit(file, &none, fd, memory_order_acq_rel, memory_order_acquire))
+        return fd;
+    (void)close(fd);
+    return none;
+}
+
+static void file_close(atomic_int *file)
+{
+    int fd = atomic_load_explicit(file, memory_order_relaxed);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 static void packed_unref(struct packed *packed)
 {
-    if (packed && atomic_fetch_sub_explicit(&packed->references, 1, memory_order_acq_rel) == 1)
+    if (packed && atomic_fetch_sub_explicit(&packed->references, 1, memory_order_acq_rel) == 1) {
+        file_close(&packed->file);
         free(packed);
+    }
 }
 
 struct document *document_new(struct document_body body, struct document_tail tail)
 {
     struct document *document = mem_zalloc(sizeof *document);
     atomic_init(&document->references, 1);
+    atomic_init(&document->body_file, -1);
     document->body = body;
     document->tail = tail;
     XXH128_hash_t hash = XXH3_128bits(body.bytes.p, body.bytes.n);
@@ -48,6 +87,7 @@ struct document *document_new_same(const struct document *same, struct document_
 {
     struct document *document = mem_zalloc(sizeof *document);
     atomic_init(&document->references, 1);
+    atomic_init(&document->body_file, -1);
     document->body = body;
     document->tail = tail;
     memcpy(document->etag, same->etag, sizeof document->etag);
@@ -98,11 +138,28 @@ void document_compress(struct document *document, int level)
     size_t room = compressBound(body.n) + 64;
     struct packed *packed = mem_alloc(sizeof *packed + GZIP_HEADER + room);
     atomic_init(&packed->references, 1);
+    atomic_init(&packed->file, -1);
     memcpy(packed->bytes, header, sizeof header);
     packed->n = GZIP_HEADER + deflate_flushed(body, level, packed->bytes + GZIP_HEADER, room);
     packed->body_crc = (uint32_t)crc32_z(0, (const unsigned char *)body.p, body.n);
     packed_unref(document->packed);
     document->packed = mem_realloc(packed, sizeof *packed + packed->n);
+}
+
+bool document_set_gzip(struct document *document, struct slice gzip)
+{
+    if (gzip.n < GZIP_HEADER || (unsigned char)gzip.p[0] != 0x1F || (unsigned char)gzip.p[1] != 0x8B)
+        return false;
+    struct slice body = document->body.bytes;
+    struct packed *packed = mem_alloc(sizeof *packed + gzip.n);
+    atomic_init(&packed->references, 1);
+    atomic_init(&packed->file, -1);
+    packed->n = gzip.n;
+    packed->body_crc = (uint32_t)crc32_z(0, (const unsigned char *)body.p, body.n);
+    memcpy(packed->bytes, gzip.p, gzip.n);
+    packed_unref(document->packed);
+    document->packed = packed;
+    return true;
 }
 
 struct document *document_ref(struct document *document)
@@ -118,6 +175,7 @@ void document_unref(struct document *document)
     if (document->body.release)
         document->body.release(document->body.arg);
     packed_unref(document->packed);
+    file_close(&document->body_file);
     free(document);
 }
 
@@ -143,6 +201,16 @@ struct slice document_gzip(const struct document *document)
     return (struct slice){(const char *)document->packed->bytes, document->packed->n};
 }
 
+int document_body_file(struct document *document)
+{
+    return file_of(&document->body_file, document->body.bytes);
+}
+
+int document_gzip_file(struct document *document)
+{
+    return document->packed ? file_of(&document->packed->file, document_gzip(document)) : -1;
+}
+
 const char *document_etag(const struct document *document)
 {
     return document->etag;
@@ -155,7 +223,14 @@ size_t document_tail(const struct document *document, int64_t now_ms, char out[D
         return 1;
     }
     int64_t time_ms = document->tail.kind == DOCUMENT_TAIL_LIVE ? now_ms : document->tail.time_ms;
-    return (size_t)snprintf(out, DOCUMENT_TAIL_SIZE, ",\"serverTime\":%lld}", (long long)time_ms);
+    static const char key[] = ",\"serverTime\":";
+    enum { KEY = sizeof key - 1 };
+    char digits[NUM_TEXT_SIZE];
+    size_t n = num_format_i64(digits, time_ms);
+    memcpy(out, key, KEY);
+    memcpy(out + KEY, digits, n);
+    out[KEY + n] = '}';
+    return KEY + n + 1;
 }
 
 static unsigned char *put_little_endian(unsigned char *p, uint32_t value, unsigned bytes)
@@ -176,8 +251,7 @@ size_t document_gzip_tail(const struct document *document, int64_t now_ms, char 
     memcpy(p, tail, n);
     p += n;
 
-    uint32_t tail_crc = (uint32_t)crc32_z(0, (const unsigned char *)tail, n);
-    uLong crc = crc32_combine(document->packed->body_crc, tail_crc, (z_off_t)n);
+    uLong crc = crc32_z(document->packed->body_crc, (const unsigned char *)tail, n);
     p = put_little_endian(p, (uint32_t)crc, 4);
     p = put_little_endian(p, (uint32_t)(document->body.bytes.n + n), 4);
     return (size_t)(p - (unsigned char *)out);

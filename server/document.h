@@ -44,6 +44,10 @@ struct document *document_new_same(const struct document *same, struct document_
 /* Makes the compressed form at zlib level 1 to 9. Only before the document is shared. */
 void document_compress(struct document *document, int level);
 
+/* Takes over a compressed form that document_compress once made of the same body (a copy of what document_gzip gave).
+ * False, and nothing is changed, when it cannot be one. Only before the document is shared. */
+bool document_set_gzip(struct document *document, struct slice gzip);
+
 struct document *document_ref(struct document *document);
 void document_unref(struct document *document);
 /* document_unref in the form of a release callback. */
@@ -53,6 +57,12 @@ struct slice document_body(const struct document *document);
 bool document_is_compressed(const struct document *document);
 /* Header and deflate data; empty when there is no compressed form. */
 struct slice document_gzip(const struct document *document);
+/* A file that holds the body, or the compressed form, for a reply that the kernel sends without copying: for documents
+ * that are sent again and again. Made at the first call, on any thread; it stays the document's. -1 when they have
+ * fewer than DOCUMENT_FILE_MIN bytes, for which copying is as cheap, or when no file could be made. */
+enum { DOCUMENT_FILE_MIN = 16 * 1024 };
+int document_body_file(struct document *document);
+int document_gzip_file(struct document *document);
 /* W/"<32 hexadecimal digits>": XXH3-128 of the body. */
 const char *document_etag(const struct document *document);
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static uint64_t random_state = 88172645463325252U;
@@ -175,6 +176,42 @@ static void test_body_is_released_once_with_the_last_reference(void **state)
     assert_int_equal(released, 1);
 }
 
+static void check_file(int fd, struct slice wanted)
+{
+    assert_true(fd >= 0);
+    char *bytes = mem_alloc(wanted.n + 1);
+    assert_int_equal(pread(fd, bytes, wanted.n + 1, 0), wanted.n);
+    assert_memory_equal(bytes, wanted.p, wanted.n);
+    free(bytes);
+}
+
+static void test_files_hold_what_memory_holds(void **state)
+{
+    (void)state;
+    enum { LARGE = DOCUMENT_FILE_MIN * 3 + 1 };
+    struct document_tail tail = {DOCUMENT_TAIL_END, 0};
+    struct document *large = document_over(make_body(LARGE, true), LARGE, tail);
+    assert_int_equal(document_gzip_file(large), -1);
+    document_compress(large, 6);
+    check_file(document_body_file(large), document_body(large));
+    check_file(document_gzip_file(large), document_gzip(large));
+    assert_int_equal(document_body_file(large), document_body_file(large));
+
+    struct document *same = document_new_same(large, (struct document_body){document_body(large), NULL, NULL}, tail);
+    assert_int_equal(document_gzip_file(same), document_gzip_file(large));
+    check_file(document_body_file(same), document_body(large));
+    document_unref(same);
+    check_file(document_gzip_file(large), document_gzip(large));
+    document_unref(large);
+
+    enum { SMALL = DOCUMENT_FILE_MIN - 1 };
+    struct document *small = document_over(make_body(SMALL, false), SMALL, tail);
+    document_compress(small, 6);
+    assert_int_equal(document_body_file(small), -1);
+    assert_int_equal(document_gzip_file(small), -1);
+    document_unref(small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_validator_speaks_of_the_body_alone),
         cmocka_unit_test(test_same_bytes_share_the_compressed_form),
         cmocka_unit_test(test_body_is_released_once_with_the_last_reference),
+        cmocka_unit_test(test_files_hold_what_memory_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

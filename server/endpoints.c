@@ -74,15 +74,19 @@ static bool path_matches(const char *pattern, struct slice path, struct arena *a
     return path.n == 0;
 }
 
+int64_t endpoint_default_limit(enum read_kind kind)
+{
+    return kind == READ_POSITIONS ? POSITIONS_MODELS_DEFAULT : READ_NO_LIMIT;
+}
+
 const struct endpoint *endpoints_match(struct slice path, struct arena *arena, struct read_query *query)
 {
     for (size_t i = 0; i < READ_KIND_COUNT; i++) {
         struct slice model_id = {NULL, 0};
         if (!path_matches(endpoints[i].path, path, arena, &model_id))
             continue;
-        *query = (struct read_query){.kind = endpoints[i].kind, .limit = READ_NO_LIMIT, .model_id = model_id};
-        if (query->kind == READ_POSITIONS)
-            query->limit = POSITIONS_MODELS_DEFAULT;
+        *query = (struct read_query){
+            .kind = endpoints[i].kind, .limit = endpoint_default_limit(endpoints[i].kind), .model_id = model_id};
         return &endpoints[i];
     }
     return NULL;

@@ -29,6 +29,9 @@ extern const struct endpoint endpoints[READ_KIND_COUNT];
  * *query; the id lies in the arena or the path. A path with a broken escape or an impossible model id names nothing. */
 const struct endpoint *endpoints_match(struct slice path, struct arena *arena, struct read_query *query);
 
+/* The limit of a question that names none. */
+int64_t endpoint_default_limit(enum read_kind kind);
+
 /* What the settings say about where its answers come from. */
 enum settings_source endpoint_source(const struct endpoint *endpoint, const struct settings *settings);
 

@@ -2,9 +2,13 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "base/mem.h"
 #include "server/build_info.h"
 #include "server/endpoints.h"
+#include "server/metrics.h"
 #include "server/reply.h"
+
+#include <stdlib.h>
 
 /* A loop that did not turn for so long is stuck: nothing that it does should take a thousandth of this. */
 enum { STUCK_MS = 5000 };
@@ -63,15 +67,48 @@ static void healthz(const struct health_view *view, struct http_request *request
     send_json(view, request, stuck ? 503 : 200, &json);
 }
 
-/* Returns whether what the endpoints need of Postgres is there. */
-static bool put_postgres(const struct health_view *view, struct json_writer *w)
+/* Copies of all workers' reports, the answering one's of this moment; free() them. */
+static struct worker_report *reports_of(const struct health_view *view)
+{
+    unsigned count = view->company->worker_count;
+    struct worker_report *reports = mem_calloc(count ? count : 1, sizeof *reports);
+    if (view->self)
+        worker_renew_report(view->self);
+    for (unsigned i = 0; i < count; i++)
+        worker_report(view->company->workers[i], &reports[i]);
+    return reports;
+}
+
+/* All pools as one: as good as the worst of them, which the times and errors are of. */
+static struct pg_pool_state pool_of_all(const struct worker_report *reports, unsigned count)
+{
+    struct pg_pool_state all = {.status = PG_POOL_UP};
+    for (unsigned i = 0; i < count; i++) {
+        const struct pg_pool_state *one = &reports[i].pool;
+        bool worse = one->status != PG_POOL_UP && all.status == PG_POOL_UP;
+        struct pg_pool_state sum = worse || i == 0 ? *one : all;
+        sum.connections = all.connections + one->connections;
+        sum.wanted = all.wanted + one->wanted;
+        sum.in_flight = all.in_flight + one->in_flight;
+        sum.waiting = all.waiting + one->waiting;
+        all = sum;
+    }
+    return all;
+}
+
+/* Returns whether what the endpoints need of Postgres is there, for every worker. */
+static bool put_postgres(const struct health_view *view, const struct worker_report *reports, struct json_writer *w)
 {
     bool needed = endpoints_use(view->settings, SETTINGS_REPO);
+    unsigned count = view->company->worker_count;
+    bool all_have = count > 0;
+    for (unsigned i = 0; i < count; i++)
+        all_have = all_have && reports[i].has_pool;
     struct pg_pool_state state = {.status = PG_POOL_DOWN};
     json_key(w, SLICE("postgres"));
     json_begin_object(w);
-    if (view->pool) {
-        pg_pool_state(view->pool, &state);
+    if (all_have) {
+        state = pool_of_all(reports, count);
         put_text(w, "state", pg_pool_status_name(state.status));
         put_bool(w, "needed", needed);
         put_integer(w, "since_ms", state.since_wall_ms);
@@ -89,26 +126,43 @@ static bool put_postgres(const struct health_view *view, struct json_writer *w)
     return !needed || state.status == PG_POOL_UP;
 }
 
-/* Redis holds copies only, and nothing reads them yet: its state never decides. */
-static void put_redis(const struct health_view *view, struct json_writer *w)
+/* Redis holds copies only: its state never decides. The worst of all workers' connections. */
+static void put_redis(const struct health_view *view, const struct worker_report *reports, struct json_writer *w)
 {
+    const struct redis_status *status = NULL;
+    for (unsigned i = 0; i < view->company->worker_count; i++) {
+        const struct redis_status *one = reports[i].has_redis ? &reports[i].redis : NULL;
+        if (one && (!status || (status->state == REDIS_UP && one->state != REDIS_UP)))
+            status = one;
+    }
     json_key(w, SLICE("redis"));
     json_begin_object(w);
-    if (view->redis) {
-        struct redis_status status;
-        redis_client_state(view->redis, &status);
-        put_text(w, "state", redis_state_name(status.state));
-        put_bool(w, "needed", false);
-        put_integer(w, "since_ms", status.since_ms);
-        if (status.ping_us >= 0)
-            put_integer(w, "ping_us", status.ping_us);
-        if (status.last_error[0])
-            put_text(w, "last_error", status.last_error);
-    } else {
-        put_text(w, "state", "unused");
-        put_bool(w, "needed", false);
+    put_text(w, "state", status ? redis_state_name(status->state) : "unused");
+    put_bool(w, "needed", false);
+    if (status) {
+        put_integer(w, "since_ms", status->since_ms);
+        if (status->ping_us >= 0)
+            put_integer(w, "ping_us", status->ping_us);
+        if (status->last_error[0])
+            put_text(w, "last_error", status->last_error);
     }
     json_end_object(w);
+}
+
+static void metrics(const struct health_view *view, struct http_request *request)
+{
+    struct worker_report *reports = reports_of(view);
+    struct worker_report sum;
+    struct buf text = BUF_INIT;
+    metrics_sum(reports, view->company->worker_count, &sum);
+    metrics_print(&sum, view->company->answers, &text);
+    http_reply_status(request, 200);
+    http_reply_header(request, "Content-Type", SLICE("text/plain; version=0.0.4; charset=utf-8"));
+    http_reply_header(request, "Cache-Control", SLICE("no-store"));
+    http_reply_copy(request, buf_slice(&text));
+    http_reply_send(request);
+    buf_free(&text);
+    free(reports);
 }
 
 static const char *file_state_name(const struct legacy_file_state *file)
@@ -181,13 +235,15 @@ static bool put_legacy(const struct health_view *view, struct json_writer *w)
 
 static void readyz(const struct health_view *view, struct http_request *request)
 {
+    struct worker_report *reports = reports_of(view);
     struct buf json = BUF_INIT;
     struct json_writer w = json_writer_on(&json);
     json_begin_object(&w);
     json_key(&w, SLICE("dependencies"));
     json_begin_object(&w);
-    bool ready = put_postgres(view, &w);
-    put_redis(view, &w);
+    bool ready = put_postgres(view, reports, &w);
+    put_redis(view, reports, &w);
+    free(reports);
     ready = put_legacy(view, &w) && ready;
     json_end_object(&w);
     put_text(&w, "status", ready ? "ready" : "not_ready");
@@ -223,5 +279,7 @@ health_handler *health_find(struct slice path)
         return readyz;
     if (slice_is(path, "/version"))
         return version;
+    if (slice_is(path, "/metrics"))
+        return metrics;
     return NULL;
 }

@@ -1,9 +1,7 @@
-/* What the server says about itself: /healthz, /readyz, /version. Never cached. */
+/* What the server says about itself: /healthz, /readyz, /version, /metrics. Never cached. */
 #ifndef NOF0_SERVER_HEALTH_H
 #define NOF0_SERVER_HEALTH_H
 
-#include "cache/redis.h"
-#include "repo/pg_pool.h"
 #include "server/http.h"
 #include "server/legacy_documents.h"
 #include "server/settings.h"
@@ -13,9 +11,8 @@
 struct health_view {
     const struct worker_company *company;
     const struct settings *settings;
-    const struct pg_pool *pool;               /* NULL: none */
     const struct legacy_documents *documents; /* NULL: none */
-    const struct redis_client *redis;         /* NULL: none */
+    struct worker *self;                      /* who answers; NULL: nobody of the company */
 };
 
 /* Answers the request (GET or HEAD). */

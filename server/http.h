@@ -63,6 +63,8 @@ enum http_method http_request_method(const struct http_request *request);
 struct slice http_request_method_name(const struct http_request *request);
 struct slice http_request_path(const struct http_request *request); /* percent-encoded, as it came, without the query */
 struct slice http_request_query(const struct http_request *request); /* behind "?", without it */
+/* Path and query as one, as they came; empty when the client named no path. */
+struct slice http_request_target(const struct http_request *request);
 struct slice http_request_body(const struct http_request *request);
 /* A header's value without the white space around it (name in any case), or p == NULL. Repeated headers: joined by ",
  * ". */
@@ -77,6 +79,10 @@ struct slice http_request_peer(const struct http_request *request);  /* the clie
  * Connection and X-Request-Id are added here; HEAD, 204 and 304 send no body bytes (HEAD keeps the Content-Length). */
 enum { HTTP_REPLY_PARTS = 4 };
 void http_reply_status(struct http_request *request, unsigned status);
+/* In place of the status and of headers set one by one: the status line and header lines, each with its line end, but
+ * for Date, Connection and X-Request-Id; a reply that has a body also needs its Content-Length in them. Copied as they
+ * are. Further headers may follow with http_reply_header. */
+void http_reply_head(struct http_request *request, unsigned status, struct slice lines);
 /* The value is copied; a line end in it becomes a space. */
 void http_reply_header(struct http_request *request, const char *name, struct slice value);
 /* Bytes copied into the request's arena. */
@@ -84,6 +90,9 @@ void http_reply_copy(struct http_request *request, struct slice bytes);
 /* Bytes that stay where they are until release(arg) is called, once, when they are written or the connection is gone.
  */
 void http_reply_shared(struct http_request *request, struct slice bytes, void (*release)(void *arg), void *arg);
+/* The same for the first `size` bytes of a file (made by memfd_create or open; its offset is not used), which the
+ * kernel sends without copying them: for large bodies. The file must not change. The process must ignore SIGPIPE. */
+void http_reply_file(struct http_request *request, int fd, size_t size, void (*release)(void *arg), void *arg);
 /* Ends the request; do not touch it afterwards. Writing, release() and further requests of the connection come later
  * from the loop (or when the handler has returned), never from inside this call. */
 void http_reply_send(struct http_request *request);

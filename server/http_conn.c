@@ -147,6 +147,10 @@ static void set_events(struct conn *conn)
     if (writes != conn->writes)
         (void)(writes ? event_add(&conn->write_event, NULL) : event_del(&conn->write_event));
     conn->writes = writes;
+    /* No edge will come for a socket that still takes bytes. */
+    if (writes && conn->yields)
+        event_active(&conn->write_event, EV_WRITE, 0);
+    conn->yields = false;
 }
 
 /* After some work: what is the connection waiting for now? */
@@ -202,13 +206,20 @@ void http_conn_work(struct conn *conn, struct slice fresh)
     settle(conn);
 }
 
+/* Edge-triggered: the next event comes when something new has come. A read that did not fill the scratch has taken all
+ * there was, but for the end of the stream, which may have come with the same event. */
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    (void)what;
     struct conn *conn = arg;
     struct http_server *server = conn->server;
     ssize_t n = recv(fd, server->scratch, sizeof server->scratch, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return;
+    conn->peer_closed = conn->peer_closed || what & EV_CLOSED;
+    /* Others get their turn before it goes on. */
+    if (n == (ssize_t)sizeof server->scratch || (n > 0 && conn->peer_closed) || (n < 0 && errno == EINTR))
+        event_active(&conn->read_event, EV_READ, 0);
+    if (n < 0 && errno == EINTR)
         return;
     struct slice fresh = {server->scratch, n > 0 ? (size_t)n : 0};
     if (n < 0)
@@ -286,8 +297,9 @@ struct conn *http_conn_start(struct http_server *server, int fd, const struct so
     take_peer(conn, peer);
     http_timer_init(&conn->read_timer);
     http_timer_init(&conn->write_timer);
-    (void)event_assign(&conn->read_event, server->base, fd, EV_READ | EV_PERSIST, on_readable, conn);
-    (void)event_assign(&conn->write_event, server->base, fd, EV_WRITE | EV_PERSIST, on_writable, conn);
+    (void)event_assign(&conn->read_event, server->base, fd, EV_READ | EV_CLOSED | EV_PERSIST | EV_ET, on_readable,
+                       conn);
+    (void)event_assign(&conn->write_event, server->base, fd, EV_WRITE | EV_PERSIST | EV_ET, on_writable, conn);
     LIST_INSERT_HEAD(&server->conns, conn, all);
     server->counts.connections_open++;
     conn->read_us = clock_mono_us();

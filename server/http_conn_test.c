@@ -240,6 +240,39 @@ static void a_client_may_close_its_sending_side(void **state)
     test_server_stop(server, NULL);
 }
 
+/* The end of the stream comes with the last bytes, before them, and behind more than one read takes. */
+static void an_end_that_comes_with_bytes_is_seen(void **state)
+{
+    (void)state;
+    struct test_server *server = start();
+    for (int i = 0; i < 300; i++) {
+        int fd = test_connect(server);
+        test_send_str(fd, GET("/parts"));
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        test_expect(fd, 200, "one,two,four");
+        test_expect_end(fd);
+        (void)close(fd);
+    }
+    static const size_t sizes[] = {1000, 65536, 131072, 299999};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int fd = test_connect(server);
+        struct buf out = BUF_INIT;
+        buf_printf(&out, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", sizes[i]);
+        buf_append(&out, server->big, sizes[i]);
+        test_send(fd, buf_slice(&out));
+        buf_free(&out);
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        struct test_reply reply;
+        test_read_reply(fd, &reply, false);
+        assert_int_equal(reply.body_size, sizes[i]);
+        assert_memory_equal(reply.body, server->big, sizes[i]);
+        test_reply_free(&reply);
+        test_expect_end(fd);
+        (void)close(fd);
+    }
+    test_server_stop(server, NULL);
+}
+
 static void close_with_reset(int fd)
 {
     struct linger none = {.l_onoff = 1, .l_linger = 0};
@@ -405,6 +438,7 @@ int main(void)
         cmocka_unit_test(close_is_said_and_done),
         cmocka_unit_test(a_large_reply_reaches_a_slow_reader),
         cmocka_unit_test(a_client_may_close_its_sending_side),
+        cmocka_unit_test(an_end_that_comes_with_bytes_is_seen),
         cmocka_unit_test(a_client_that_goes_away_harms_nobody),
         cmocka_unit_test(the_server_may_go_before_its_requests),
         cmocka_unit_test(a_body_is_asked_for),

@@ -37,7 +37,8 @@ enum {
 struct conn;
 
 struct http_part {
-    struct slice bytes;
+    struct slice bytes;         /* of a file only n */
+    int fd;                     /* the file, or -1 */
     void (*release)(void *arg); /* NULL: nothing to give back */
     void *arg;
 };
@@ -62,7 +63,8 @@ struct http_request {
     unsigned part_count;
     struct slice head_bytes; /* of the reply, in the arena */
     struct http_part parts[HTTP_REPLY_PARTS];
-    char *headers; /* the handler's own lines, in the arena */
+    struct slice ready_head; /* the handler's, made before; in the arena with room behind it */
+    char *headers;           /* the handler's own lines, in the arena */
     size_t headers_size;
     size_t headers_room;
     size_t sent; /* of head_bytes and parts */
@@ -96,17 +98,20 @@ struct conn {
     uint8_t peer_family;
     uint8_t phase; /* enum http_reading */
     bool at_work;
-    bool is_ready;   /* stands in the server's list of connections with work */
-    bool reads;      /* read_event is on */
-    bool writes;     /* write_event is on */
-    bool blocked;    /* the socket takes no more now */
-    bool restart;    /* a request began since the read timer was set */
-    bool last;       /* no request is taken any more */
-    bool closes;     /* the last reply is sent */
-    bool progressed; /* bytes were written since the write timer was set */
-    bool discarded;  /* input was or may be left unread: linger before the close */
-    bool lingers;    /* all is sent; reads and drops what still comes */
-    bool eof;        /* the client will send no more */
+    bool is_ready;    /* stands in the server's list of connections with work */
+    bool reads;       /* read_event is on */
+    bool writes;      /* write_event is on */
+    bool blocked;     /* the socket takes no more now */
+    bool held;        /* small segments wait until they are pushed */
+    bool yields;      /* blocked by choice: others get their turn first */
+    bool peer_closed; /* the end of the stream was announced; it stands behind what is not read yet */
+    bool restart;     /* a request began since the read timer was set */
+    bool last;        /* no request is taken any more */
+    bool closes;      /* the last reply is sent */
+    bool progressed;  /* bytes were written since the write timer was set */
+    bool discarded;   /* input was or may be left unread: linger before the close */
+    bool lingers;     /* all is sent; reads and drops what still comes */
+    bool eof;         /* the client will send no more */
     uint32_t lingered;
 };
 

@@ -1,16 +1,29 @@
 #include "server/http_internal.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 enum {
-    MAX_PIECES = 64, /* of one writev */
-    MAX_ROUNDS = 8,  /* writes in a row before other connections get their turn */
+    /* Of one write: each reply that may wait, as head, body and tail. */
+    MAX_PIECES = 3 * HTTP_PIPELINE,
+    MAX_ROUNDS = 8, /* writes in a row before other connections get their turn */
 };
 
-/* Appends what is left of one request's reply; false when there is no room for all of it. */
-static bool add_pieces(const struct http_request *request, struct iovec *pieces, int *count)
+/* What is written next: some pieces of memory, or a piece of a file. */
+struct batch {
+    int count;
+    bool file_follows; /* behind the pieces */
+    int file;          /* -1: none */
+    size_t file_at;
+    size_t file_left;
+    struct iovec pieces[MAX_PIECES];
+};
+
+/* Appends what is left of one request's reply; false when nothing may be added behind it. */
+static bool add_pieces(const struct http_request *request, struct batch *batch)
 {
     size_t skip = request->sent;
     unsigned parts = request->drops_body ? 0 : request->part_count;
@@ -20,9 +33,16 @@ static bool add_pieces(const struct http_request *request, struct iovec *pieces,
             skip -= piece.n;
             continue;
         }
-        if (*count == MAX_PIECES)
+        if (i > 0 && request->parts[i - 1].fd >= 0) {
+            batch->file_follows = batch->count > 0;
+            batch->file = batch->count > 0 ? -1 : request->parts[i - 1].fd;
+            batch->file_at = skip;
+            batch->file_left = piece.n - skip;
             return false;
-        pieces[(*count)++] = (struct iovec){(char *)piece.p + skip, piece.n - skip};
+        }
+        if (batch->count == MAX_PIECES)
+            return false;
+        batch->pieces[batch->count++] = (struct iovec){(char *)piece.p + skip, piece.n - skip};
         skip = 0;
     }
     return true;
@@ -48,9 +68,12 @@ static void settle_close(struct conn *conn, struct http_request *request)
         conn->last = true;
 }
 
-static int gather(struct conn *conn, struct iovec pieces[MAX_PIECES])
+/* False when there is nothing to write. */
+static bool gather(struct conn *conn, struct batch *batch)
 {
-    int count = 0;
+    batch->count = 0;
+    batch->file = -1;
+    batch->file_follows = false;
     struct http_request *request;
     STAILQ_FOREACH(request, &conn->queue, next)
     {
@@ -60,10 +83,25 @@ static int gather(struct conn *conn, struct iovec pieces[MAX_PIECES])
             settle_close(conn, request);
             http_reply_build_head(request);
         }
-        if (!add_pieces(request, pieces, &count) || request->close)
+        if (!add_pieces(request, batch) || request->close)
             break;
     }
-    return count;
+    return batch->count > 0 || batch->file >= 0;
+}
+
+static ssize_t write_batch(int fd, struct batch *batch)
+{
+    if (batch->file >= 0) {
+        off_t at = (off_t)batch->file_at;
+        ssize_t n = sendfile(fd, batch->file, &at, batch->file_left);
+        if (n == 0) { /* the file is shorter than its part: what was promised cannot be sent */
+            errno = EIO;
+            return -1;
+        }
+        return n;
+    }
+    struct msghdr message = {.msg_iov = batch->pieces, .msg_iovlen = (size_t)batch->count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void leave_queue(struct conn *conn, struct http_request *request)
@@ -113,21 +151,39 @@ static bool account(struct conn *conn, size_t written)
     return left;
 }
 
+/* A reply of which a part is a file takes several writes; held back until the last of them, it leaves in as few
+ * segments as if it were one. Once held, a connection stays so: tcp(7) has TCP_NODELAY push what a TCP_CORK holds. */
+static void hold(struct conn *conn)
+{
+    int on = 1;
+    if (!conn->held)
+        conn->held = setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0;
+}
+
+static void push(struct conn *conn)
+{
+    int on = 1;
+    if (conn->held && conn->fd >= 0)
+        (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 bool http_output_write(struct conn *conn)
 {
     bool left = false;
+    bool wrote = false;
     conn->blocked = false;
     for (int round = 0; conn->fd >= 0 && !conn->closes; round++) {
-        struct iovec pieces[MAX_PIECES];
-        int count = gather(conn, pieces);
-        if (count == 0)
+        struct batch batch;
+        if (!gather(conn, &batch))
             break;
         if (round == MAX_ROUNDS) {
             conn->blocked = true;
+            conn->yields = true;
             break;
         }
-        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-        ssize_t n = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (batch.file_follows || batch.file >= 0)
+            hold(conn);
+        ssize_t n = write_batch(conn->fd, &batch);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -140,6 +196,9 @@ bool http_output_write(struct conn *conn)
         }
         conn->progressed = true;
         left = account(conn, (size_t)n) || left;
+        wrote = true;
     }
+    if (wrote && !conn->blocked)
+        push(conn);
     return left;
 }

@@ -57,12 +57,17 @@ static void add_part(struct http_request *request, struct http_part part)
 
 void http_reply_copy(struct http_request *request, struct slice bytes)
 {
-    add_part(request, (struct http_part){arena_copy(request->arena, bytes), NULL, NULL});
+    add_part(request, (struct http_part){arena_copy(request->arena, bytes), -1, NULL, NULL});
 }
 
 void http_reply_shared(struct http_request *request, struct slice bytes, void (*release)(void *arg), void *arg)
 {
-    add_part(request, (struct http_part){bytes, release, arg});
+    add_part(request, (struct http_part){bytes, -1, release, arg});
+}
+
+void http_reply_file(struct http_request *request, int fd, size_t size, void (*release)(void *arg), void *arg)
+{
+    add_part(request, (struct http_part){{NULL, size}, fd, release, arg});
 }
 
 void http_reply_send(struct http_request *request)
@@ -148,30 +153,49 @@ static struct slice date_line(struct http_server *server)
     return (struct slice){server->date_line, server->date_size};
 }
 
-void http_reply_build_head(struct http_request *request)
-{
-    bool no_content = request->status == 204 || request->status == 304;
-    request->drops_body = no_content || request->head.method == HTTP_HEAD;
-    size_t body_size = 0;
-    for (unsigned i = 0; i < request->part_count; i++)
-        body_size += request->parts[i].bytes.n;
+/* What the lines that only this layer knows may take. */
+enum { OWN_LINES = 256 + HTTP_ID_SIZE };
 
-    enum { FIXED = 256 + HTTP_ID_SIZE };
-    char *head = arena_alloc(request->arena, FIXED + request->headers_size);
-    struct slice line = status_line(request->status);
-    char *at = append(head, line);
+void http_reply_head(struct http_request *request, unsigned status, struct slice lines)
+{
+    char *head = arena_alloc(request->arena, lines.n + OWN_LINES);
+    (void)append(head, lines);
+    request->status = status;
+    request->ready_head = (struct slice){head, lines.n};
+}
+
+static char *append_status_and_length(char *at, const struct http_request *request, bool no_content)
+{
     char number[NUM_TEXT_SIZE];
+    struct slice line = status_line(request->status);
+    at = append(at, line);
     if (!line.n) {
         at = append(at, SLICE("HTTP/1.1 "));
         at = append(at, (struct slice){number, num_format_i64(number, request->status)});
         at = append(at, SLICE(" \r\n"));
     }
-    at = append(at, date_line(request->conn->server));
-    if (!no_content) {
-        at = append(at, SLICE("Content-Length: "));
-        at = append(at, (struct slice){number, num_format_i64(number, (int64_t)body_size)});
-        at = append(at, SLICE("\r\n"));
+    if (no_content)
+        return at;
+    size_t body_size = 0;
+    for (unsigned i = 0; i < request->part_count; i++)
+        body_size += request->parts[i].bytes.n;
+    at = append(at, SLICE("Content-Length: "));
+    at = append(at, (struct slice){number, num_format_i64(number, (int64_t)body_size)});
+    return append(at, SLICE("\r\n"));
+}
+
+void http_reply_build_head(struct http_request *request)
+{
+    bool no_content = request->status == 204 || request->status == 304;
+    request->drops_body = no_content || request->head.method == HTTP_HEAD;
+    char *head = (char *)request->ready_head.p;
+    char *at = head ? head + request->ready_head.n : NULL;
+    if (!head || request->headers_size) {
+        head = arena_alloc(request->arena, request->ready_head.n + request->headers_size + OWN_LINES);
+        at = request->ready_head.p ? append(head, request->ready_head)
+                                   : append_status_and_length(head, request, no_content);
     }
+    at = append(at, date_line(request->conn->server));
     at = append(at, request->close ? SLICE("Connection: close\r\n") : SLICE("Connection: keep-alive\r\n"));
     at = append(at, SLICE("X-Request-Id: "));
     at = append(at, slice_of(request->id));
@@ -222,7 +246,7 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
     at = append(at, SLICE("\",\"message\":\""));
     at = append(at, message);
     at = append(at, SLICE("\"}}"));
-    add_part(request, (struct http_part){{text, (size_t)(at - text)}, NULL, NULL});
+    add_part(request, (struct http_part){{text, (size_t)(at - text)}, -1, NULL, NULL});
     request->close = true;
     request->replied = true;
 }

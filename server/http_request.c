@@ -117,6 +117,16 @@ struct slice http_request_query(const struct http_request *request)
     return text_of(request, request->head.query);
 }
 
+struct slice http_request_target(const struct http_request *request)
+{
+    const struct http_head *head = &request->head;
+    /* The query is empty with and without a "?" before it, which would make two targets of one text. */
+    struct http_span whole = head->path;
+    if (head->query.n)
+        whole.n = head->query.at + head->query.n - head->path.at;
+    return head->path.n ? text_of(request, whole) : (struct slice){NULL, 0};
+}
+
 struct slice http_request_body(const struct http_request *request)
 {
     return buf_slice(&request->body);

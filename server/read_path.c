@@ -2,8 +2,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "server/negotiate.h"
 #include "server/reply.h"
+#include "server/rows_document.h"
 
 #include <stdlib.h>
 
@@ -22,8 +24,12 @@ struct read_job {
     int gzip_level;
     int64_t gzip_min_bytes;
 
+    bool from_files;                 /* the answer comes from the set that is served now, */
+    bool is_whole;                   /* and is one of its documents */
     struct repo_answer *answer;      /* to make the document from: these rows, */
     struct legacy_documents *legacy; /* or else this set */
+
+    struct answer_ask ask; /* or the cache's */
 
     struct document *document; /* the result; NULL: see err */
     struct err err;
@@ -62,10 +68,23 @@ static void reply_failure(struct read_job *job)
                                                       : "the source of this answer is not available right now"});
 }
 
+/* Documents that only this table holds are kept when they are small. */
+static void keep_hot(const struct read_job *job)
+{
+    static const struct hot_term until_cleared = {.until_ms = INT64_MAX};
+    /* A reload may have given the endpoint another source while the document was made. */
+    if (job->path->hot && endpoint_source(job->endpoint, job->path->settings) == SETTINGS_LEGACY &&
+        (job->is_whole || document_body(job->document).n <= RECENT_BODY_MAX))
+        hot_keep(job->path->hot, job->request, job->path->settings, job->endpoint, job->document, &until_cleared);
+}
+
 static void finish(struct read_job *job)
 {
-    if (job->document && job->legacy && job->legacy == job->path->legacy)
+    bool is_current = job->from_files && (!job->legacy || job->legacy == job->path->legacy);
+    if (job->document && job->legacy && is_current)
         recent_keep(job->path->recent, &job->query, job->document);
+    if (job->document && is_current)
+        keep_hot(job);
     legacy_documents_unref(job->legacy);
     if (job->document)
         reply_document(job->request, job->path->settings, job->endpoint, job->document, job->gzip);
@@ -93,20 +112,6 @@ static struct document *document_of_buf(struct buf *json, struct document_tail t
     return document_new((struct document_body){{bytes, n}, free, bytes}, tail);
 }
 
-static void build_from_rows(struct read_job *job)
-{
-    struct buf json = BUF_INIT;
-    bool good = job->endpoint->assemble(&job->query, job->answer, &json, &job->err);
-    job->answer->release(job->answer);
-    job->answer = NULL;
-    if (!good) {
-        buf_free(&json);
-        return;
-    }
-    struct document_tail tail = {job->endpoint->time == ENDPOINT_TIME_NONE ? DOCUMENT_TAIL_END : DOCUMENT_TAIL_LIVE, 0};
-    job->document = document_of_buf(&json, tail);
-}
-
 static void build_from_legacy(struct read_job *job)
 {
     struct buf scratch = BUF_INIT;
@@ -114,6 +119,7 @@ static void build_from_legacy(struct read_job *job)
     if (!legacy_set_answer(legacy_documents_set(job->legacy), &job->query, &scratch, &answer, &job->err))
         goto out;
     struct document *whole = legacy_documents_find(job->legacy, job->query.kind, answer.version);
+    job->is_whole = whole != NULL;
     if (whole) {
         job->document = document_ref(whole);
         goto out;
@@ -138,7 +144,7 @@ static void build(void *arg)
 {
     struct read_job *job = arg;
     if (job->answer)
-        build_from_rows(job);
+        job->document = rows_document(job->endpoint, &job->query, job->answer, &job->err);
     else
         build_from_legacy(job);
 }
@@ -211,6 +217,7 @@ static void read_legacy(struct read_job *job)
         finish(job);
         return;
     }
+    job->from_files = true;
     struct document *known = recent_find(job->path->recent, &job->query);
     if (known && !wants_compression(job, known)) {
         job->document = document_ref(known);
@@ -221,8 +228,45 @@ static void read_legacy(struct read_job *job)
     build_and_finish(job, query_narrows(&job->query) ? whole_size(job) : 0, INLINE_LEGACY_BYTES);
 }
 
+/* Whole answers under their plain paths, and small parts: a target may be spelled in any number of ways, and each one
+ * would hold on to a document. */
+static bool may_be_hot(const struct read_job *job)
+{
+    return job->path->hot && endpoint_source(job->endpoint, job->path->settings) == SETTINGS_REPO &&
+           (job->ask.name.room == ANSWER_WHOLE ? http_request_query(job->request).n == 0
+                                               : document_body(job->document).n <= RECENT_BODY_MAX);
+}
+
+static void on_told(void *arg, const struct answer_told *told)
+{
+    struct read_job *job = arg;
+    struct read_path *path = job->path;
+    if (!told->document) {
+        job->err = *told->err;
+        reply_failure(job);
+        return;
+    }
+    job->document = document_ref(told->document);
+    const struct hot_term term = {.until_ms = told->fresh_until_ms, .floor = told->floor, .version = told->version};
+    if (told->fresh_until_ms && may_be_hot(job))
+        hot_keep(path->hot, job->request, path->settings, job->endpoint, job->document, &term);
+    if (told->despite_error) {
+        char age[NUM_TEXT_SIZE];
+        http_reply_header(job->request, "Age", (struct slice){age, num_format_i64(age, told->age_s)});
+        http_reply_header(job->request, "Warning", SLICE("110 - \"Response is Stale\""));
+    }
+    reply_document(job->request, path->settings, job->endpoint, job->document, job->gzip);
+}
+
 static void read_repo(struct read_job *job)
 {
+    struct read_path *path = job->path;
+    if (path->answers && answer_cache_keeps(path->answers, job->endpoint)) {
+        job->ask.told = on_told;
+        job->ask.arg = job;
+        answer_cache_ask(path->answers, &job->ask, job->endpoint, &job->query, http_request_arena(job->request));
+        return;
+    }
     if (!job->path->reads) {
         (void)err_set(&job->err, ERR_UNAVAILABLE, "no Postgres is configured");
         finish(job);
@@ -234,6 +278,8 @@ static void read_repo(struct read_job *job)
 void read_path_take_legacy(struct read_path *path, struct legacy_documents *documents)
 {
     recent_clear(path->recent);
+    if (path->hot)
+        hot_clear(path->hot);
     legacy_documents_unref(path->legacy);
     path->legacy = documents;
 }

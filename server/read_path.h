@@ -5,7 +5,9 @@
 #define NOF0_SERVER_READ_PATH_H
 
 #include "repo/reads.h"
+#include "server/answer_cache.h"
 #include "server/endpoints.h"
+#include "server/hot.h"
 #include "server/http.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
@@ -16,8 +18,10 @@
 struct read_path {
     const struct settings *settings;
     struct repo_reads *reads;        /* NULL: no Postgres is configured */
+    struct answer_cache *answers;    /* of `reads`; NULL: none are kept */
     struct legacy_documents *legacy; /* NULL: no folder is configured */
     struct recent *recent;           /* parts of `legacy` that were asked for; cleared when it changes */
+    struct hot *hot;                 /* targets answered lately; NULL: none are kept. Cleared when anything changes */
     struct offload *offload;
     struct mailbox *mailbox; /* of the worker's loop */
     struct {                 /* a source that is down is logged once a second, not once a request */

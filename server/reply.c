@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "server/negotiate.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+
+static const char cors_exposed[] = "ETag, Retry-After, X-Request-Id";
 
 static void put_header(struct http_request *request, const char *name, const char *value)
 {
@@ -18,11 +20,15 @@ static void put_cors(struct http_request *request, const struct settings *settin
     if (!origin[0])
         return;
     put_header(request, "Access-Control-Allow-Origin", origin);
-    put_header(request, "Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id");
+    put_header(request, "Access-Control-Expose-Headers", cors_exposed);
 }
 
 static void send_reply(struct http_request *request, unsigned status)
 {
+    if (!log_wants(LOG_DEBUG)) {
+        http_reply_send(request);
+        return;
+    }
     log_event(LOG_DEBUG, "request",
               LOG_FIELDS(log_str("id", http_request_id(request)), log_slice("peer", http_request_peer(request)),
                          log_slice("method", http_request_method_name(request)),
@@ -82,36 +88,115 @@ void reply_options(struct http_request *request, const struct settings *settings
     send_reply(request, 204);
 }
 
-void reply_document(struct http_request *request, const struct settings *settings, const struct endpoint *endpoint,
-                    struct document *document, bool gzip)
+/* A value from the settings must not be able to end its line. */
+static void add_line(struct buf *lines, const char *name, const char *value)
+{
+    buf_append_str(lines, name);
+    buf_append_str(lines, ": ");
+    size_t start = lines->len;
+    buf_append_str(lines, value);
+    for (size_t i = start; i < lines->len; i++)
+        if (lines->data[i] == '\r' || lines->data[i] == '\n')
+            lines->data[i] = ' ';
+    buf_append_str(lines, "\r\n");
+}
+
+static void add_head(struct buf *lines, struct slice status_line, const struct settings *settings,
+                     const struct endpoint *endpoint, const struct document *document)
 {
     char cache_control[ENDPOINT_CACHE_CONTROL_SIZE];
-    struct slice known = http_request_header(request, "If-None-Match");
-    unsigned status = known.p && negotiate_not_modified(known, document_etag(document)) ? 304 : 200;
-    http_reply_status(request, status);
-    put_header(request, "ETag", document_etag(document));
-    put_header(request, "Cache-Control", endpoint_cache_control(endpoint, settings, cache_control));
-    put_header(request, "Vary", "Accept-Encoding");
-    put_cors(request, settings);
-    if (status == 304) {
-        send_reply(request, status);
-        document_unref(document);
+    buf_append_slice(lines, status_line);
+    add_line(lines, "ETag", document_etag(document));
+    add_line(lines, "Cache-Control", endpoint_cache_control(endpoint, settings, cache_control));
+    add_line(lines, "Vary", "Accept-Encoding");
+    if (!settings->cors_allow_origin[0])
         return;
-    }
+    add_line(lines, "Access-Control-Allow-Origin", settings->cors_allow_origin);
+    add_line(lines, "Access-Control-Expose-Headers", cors_exposed);
+}
 
-    put_header(request, "Content-Type", "application/json; charset=utf-8");
+static void add_body_lines(struct buf *lines, size_t body_size, size_t tail_size)
+{
+    add_line(lines, "Content-Type", "application/json; charset=utf-8");
+    buf_printf(lines, "Content-Length: %zu\r\n", body_size + tail_size);
+}
+
+void reply_heads_make(struct reply_heads *heads, const struct settings *settings, const struct endpoint *endpoint,
+                      const struct document *document)
+{
+    char tail[DOCUMENT_GZIP_TAIL_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    struct buf lines = BUF_INIT;
+    add_head(&lines, SLICE("HTTP/1.1 200 OK\r\n"), settings, endpoint, document);
+    heads->tail_size = document_tail(document, now_ms, tail);
+    add_body_lines(&lines, document_body(document).n, heads->tail_size);
+    size_t plain = lines.len;
+    if (document_is_compressed(document)) {
+        add_head(&lines, SLICE("HTTP/1.1 200 OK\r\n"), settings, endpoint, document);
+        add_line(&lines, "Content-Encoding", "gzip");
+        add_body_lines(&lines, document_gzip(document).n, document_gzip_tail(document, now_ms, tail));
+    }
+    size_t gzip = lines.len - plain;
+    add_head(&lines, SLICE("HTTP/1.1 304 Not Modified\r\n"), settings, endpoint, document);
+    size_t all = 0;
+    char *bytes = buf_take(&lines, &all);
+    heads->plain = (struct slice){bytes, plain};
+    heads->gzip = (struct slice){bytes + plain, gzip};
+    heads->not_modified = (struct slice){bytes + plain + gzip, all - plain - gzip};
+}
+
+void reply_heads_free(struct reply_heads *heads)
+{
+    free((char *)heads->plain.p);
+    *heads = (struct reply_heads){0};
+}
+
+bool reply_with_heads(struct http_request *request, const struct reply_ready *ready)
+{
+    struct document *document = ready->document;
+    struct slice known = http_request_header(request, "If-None-Match");
+    if (known.p && negotiate_not_modified(known, document_etag(document))) {
+        http_reply_head(request, 304, ready->heads->not_modified);
+        send_reply(request, 304);
+        ready->release(ready->arg);
+        return true;
+    }
     int64_t now_ms = clock_wall_ms();
     char tail[DOCUMENT_GZIP_TAIL_SIZE];
     struct slice body = document_body(document);
-    size_t tail_size = 0;
-    if (gzip && document_is_compressed(document)) {
-        put_header(request, "Content-Encoding", "gzip");
+    struct slice head = ready->heads->plain;
+    size_t tail_size = document_tail(document, now_ms, tail);
+    if (tail_size != ready->heads->tail_size)
+        return false;
+    bool packed = ready->gzip && ready->heads->gzip.n;
+    if (packed) {
+        head = ready->heads->gzip;
         body = document_gzip(document);
         tail_size = document_gzip_tail(document, now_ms, tail);
-    } else {
-        tail_size = document_tail(document, now_ms, tail);
     }
-    http_reply_shared(request, body, document_release, document);
+    http_reply_head(request, 200, head);
+    int file = -1;
+    if (ready->lasts && body.n >= DOCUMENT_FILE_MIN)
+        file = packed ? document_gzip_file(document) : document_body_file(document);
+    if (file >= 0)
+        http_reply_file(request, file, body.n, ready->release, ready->arg);
+    else
+        http_reply_shared(request, body, ready->release, ready->arg);
     http_reply_copy(request, (struct slice){tail, tail_size});
-    send_reply(request, status);
+    send_reply(request, 200);
+    return true;
+}
+
+void reply_document(struct http_request *request, const struct settings *settings, const struct endpoint *endpoint,
+                    struct document *document, bool gzip)
+{
+    for (bool done = false; !done;) {
+        struct reply_heads heads;
+        reply_heads_make(&heads, settings, endpoint, document);
+        done = reply_with_heads(
+            request,
+            &(struct reply_ready){
+                .heads = &heads, .document = document, .gzip = gzip, .release = document_release, .arg = document});
+        reply_heads_free(&heads);
+    }
 }

@@ -23,7 +23,32 @@ void reply_json(struct http_request *request, const struct settings *settings, u
 /* 204 for OPTIONS: what the path allows, and the answer to a browser's preflight (Fetch standard, 3.2). */
 void reply_options(struct http_request *request, const struct settings *settings, const char *allow);
 
-/* The document, or 304 when the client has it already. `gzip`: the client takes it. Takes the caller's reference. */
+/* The heads of a document's replies, all but Date, Connection and X-Request-Id. `gzip` is empty when the document has
+ * no compressed form. */
+struct reply_heads {
+    struct slice plain;
+    struct slice gzip;
+    struct slice not_modified;
+    size_t tail_size; /* of the document when these were made: their Content-Length counts on it */
+};
+void reply_heads_make(struct reply_heads *heads, const struct settings *settings, const struct endpoint *endpoint,
+                      const struct document *document);
+void reply_heads_free(struct reply_heads *heads);
+
+/* A document with its heads; release(arg) lets go of both. `gzip`: the client takes it. */
+struct reply_ready {
+    const struct reply_heads *heads;
+    struct document *document;
+    bool gzip;
+    bool lasts; /* it will be sent again: worth a file of its own when it is large */
+    void (*release)(void *arg);
+    void *arg;
+};
+/* The document, or 304 when the client has it already. False, and nothing is done, when the heads' Content-Length is no
+ * longer right (the clock was set and has other digits now); the caller makes new ones. */
+bool reply_with_heads(struct http_request *request, const struct reply_ready *ready);
+
+/* The same with heads made for this reply alone. Takes the caller's reference. */
 void reply_document(struct http_request *request, const struct settings *settings, const struct endpoint *endpoint,
                     struct document *document, bool gzip);
 

@@ -7,6 +7,7 @@
 #include "server/endpoints.h"
 #include "server/http.h"
 #include "server/listeners.h"
+#include "server/subscriber.h"
 #include "server/worker.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@ struct old_source {
 
 struct server {
     struct worker_company company;
+    struct answer_shared answers;
+    struct subscriber *subscriber; /* NULL: no Redis, or nothing to cache */
     unsigned worker_count;
     struct worker **workers;
     int fd;
@@ -58,6 +61,46 @@ static void on_worker_stopped(void *arg)
 static void on_worker_released(void *arg)
 {
     wake(arg);
+}
+
+static void on_announcements_lost(void *arg)
+{
+    struct server *server = arg;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (server->workers[i])
+            worker_forget_hot(server->workers[i]);
+    }
+}
+
+static bool needs_subscriber(const struct settings *settings)
+{
+    return settings->redis_url[0] && settings->cache_enabled && endpoints_use(settings, SETTINGS_REPO);
+}
+
+static bool start_subscriber(struct server *server, const struct settings *settings, struct err *err)
+{
+    struct cache_space space;
+    if (!settings_cache_space(settings, &space, err))
+        return false;
+    if (!needs_subscriber(settings))
+        return true;
+    server->subscriber = subscriber_start(settings, &space, &server->answers, on_announcements_lost, server, err);
+    return server->subscriber != NULL;
+}
+
+/* Listens elsewhere when the settings say so. Without a listener answers live a second, so a failure does no harm. */
+static bool reload_subscriber(struct server *server, const struct settings *old, const struct settings *new,
+                              struct err *err)
+{
+    if (needs_subscriber(old) == needs_subscriber(new) && strcmp(old->redis_url, new->redis_url) == 0 &&
+        strcmp(old->redis_prefix, new->redis_prefix) == 0 &&
+        old->redis_connect_timeout_ms == new->redis_connect_timeout_ms &&
+        old->redis_command_timeout_ms == new->redis_command_timeout_ms)
+        return true;
+    subscriber_stop(server->subscriber);
+    server->subscriber = NULL;
+    on_announcements_lost(server);
+    return start_subscriber(server, new, err);
 }
 
 static unsigned core_count(void)
@@ -147,6 +190,7 @@ static bool start_workers(struct server *server, const struct settings *settings
     free(fds);
     if (good && needs_legacy(settings))
         good = start_legacy(server, settings, err);
+    good = good && start_subscriber(server, settings, err);
     for (unsigned i = 0; good && i < server->worker_count; i++)
         good = worker_start(server->workers[i], err);
     if (!good)
@@ -166,6 +210,7 @@ struct server *server_start(struct settings *settings, struct err *err)
 {
     struct server *server = mem_zalloc(sizeof *server);
     (void)pthread_mutex_init(&server->legacy_lock, NULL);
+    answer_shared_init(&server->answers);
     atomic_init(&server->stopped, 0);
     server->worker_count = settings->server_workers ? (unsigned)settings->server_workers : core_count();
     server->workers = mem_calloc(server->worker_count, sizeof(struct worker *));
@@ -188,6 +233,7 @@ struct server *server_start(struct settings *settings, struct err *err)
     unsigned cores = core_count();
     server->company = (struct worker_company){
         .offload = offload_start(cores < OFFLOAD_THREADS_MAX ? cores : OFFLOAD_THREADS_MAX, err),
+        .answers = &server->answers,
         .started_mono_ms = clock_mono_ms(),
         .worker_count = server->worker_count,
         .workers = server->workers,
@@ -251,16 +297,19 @@ static bool reload_legacy(struct server *server, const struct settings *old, con
     return true;
 }
 
-static bool redis_url_is_good(const struct settings *settings, struct err *err)
+static bool redis_is_good(const struct settings *settings, struct err *err)
 {
     struct redis_url url;
+    struct cache_space space;
+    if (!settings_cache_space(settings, &space, err))
+        return false;
     return !settings->redis_url[0] || redis_url_parse(slice_of(settings->redis_url), &url, err) ||
            err_wrap(err, "redis.url");
 }
 
 bool server_reload(struct server *server, struct settings *settings, struct err *err)
 {
-    if (!redis_url_is_good(settings, err)) {
+    if (!redis_is_good(settings, err)) {
         settings_free(settings);
         return false;
     }
@@ -283,6 +332,7 @@ bool server_reload(struct server *server, struct settings *settings, struct err 
     snapshot_unref(server->snapshot);
     server->snapshot = snapshot_new(settings, server->postgres);
     bool good = reload_legacy(server, before, settings, err);
+    good = reload_subscriber(server, before, settings, err) && good;
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_take_snapshot(server->workers[i], snapshot_ref(server->snapshot));
     /* Only now, since until here a worker's settings may want them. */
@@ -336,6 +386,7 @@ void server_free(struct server *server)
 {
     if (!server)
         return;
+    subscriber_stop(server->subscriber);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     offload_stop(server->company.offload);
@@ -348,5 +399,6 @@ void server_free(struct server *server)
     if (server->fd >= 0)
         (void)close(server->fd);
     (void)pthread_mutex_destroy(&server->legacy_lock);
+    answer_shared_destroy(&server->answers);
     free(server);
 }

@@ -130,3 +130,11 @@ size_t settings_changes(const struct settings *old, const struct settings *new, 
     }
     return count;
 }
+
+bool settings_cache_space(const struct settings *settings, struct cache_space *space, struct err *err)
+{
+    const int64_t ttl_s[CACHE_TTL_CLASSES] = {[CACHE_TTL_SHORT] = settings->ttl_short_s,
+                                              [CACHE_TTL_MEDIUM] = settings->ttl_medium_s,
+                                              [CACHE_TTL_LONG] = settings->ttl_long_s};
+    return cache_space_init(space, slice_of(settings->redis_prefix), ttl_s, err) || err_wrap(err, "redis.prefix");
+}

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "cache/keys.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,9 @@ void settings_print(const struct settings *settings, struct buf *out);
 /* Appends the keys, one a line, whose values differ between the two; with `restart_only` those of them that a running
  * server cannot change. Returns how many. */
 size_t settings_changes(const struct settings *old, const struct settings *new, bool restart_only, struct buf *keys);
+
+/* The names and lifetimes in Redis that the settings give. False with *err for a bad redis.prefix. */
+bool settings_cache_space(const struct settings *settings, struct cache_space *space, struct err *err) MUST_CHECK;
 
 /* The rows of settings.def. */
 const struct config_table *settings_table(void);

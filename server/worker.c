@@ -33,7 +33,10 @@ struct worker {
     struct worker_postgres *postgres; /* NULL: no endpoint needs it */
     struct retired *retired;
     struct redis_client *redis; /* NULL: none is configured */
+    struct cache_documents *documents;
     struct read_path read;
+    pthread_mutex_t report_lock; /* guards report */
+    struct worker_report report;
     int listen_fd; /* -1 once the HTTP server owns it */
     bool started;
     pthread_t thread;
@@ -45,9 +48,8 @@ static void on_request(void *arg, struct http_request *request)
     struct health_view health = {
         .company = worker->company,
         .settings = worker->read.settings,
-        .pool = worker->postgres ? worker_postgres_pool(worker->postgres) : NULL,
         .documents = worker->read.legacy,
-        .redis = worker->redis,
+        .self = worker,
     };
     dispatch_request(&worker->read, &health, request);
 }
@@ -75,6 +77,29 @@ static void drop_retired(struct worker *worker, int64_t now_ms)
     }
 }
 
+void worker_renew_report(struct worker *worker)
+{
+    struct worker_report report = {.has_pool = worker->postgres != NULL, .has_redis = worker->redis != NULL};
+    if (worker->http)
+        http_server_counts(worker->http, &report.http);
+    answer_cache_counts(worker->read.answers, &report.answers);
+    report.hot_hits = hot_hits(worker->read.hot);
+    if (worker->postgres)
+        pg_pool_state(worker_postgres_pool(worker->postgres), &report.pool);
+    if (worker->redis)
+        redis_client_state(worker->redis, &report.redis);
+    (void)pthread_mutex_lock(&worker->report_lock);
+    worker->report = report;
+    (void)pthread_mutex_unlock(&worker->report_lock);
+}
+
+void worker_report(struct worker *worker, struct worker_report *report)
+{
+    (void)pthread_mutex_lock(&worker->report_lock);
+    *report = worker->report;
+    (void)pthread_mutex_unlock(&worker->report_lock);
+}
+
 static void on_beat(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -83,6 +108,7 @@ static void on_beat(evutil_socket_t fd, short events, void *arg)
     int64_t now_ms = clock_mono_ms();
     atomic_store_explicit(&worker->beat_ms, now_ms, memory_order_relaxed);
     drop_retired(worker, now_ms);
+    worker_renew_report(worker);
 }
 
 /* Each worker has its share of the connections, and some more, since the kernel spreads them by hash. */
@@ -129,6 +155,7 @@ static bool apply_redis(struct worker *worker, const struct settings *old, const
         old->redis_connect_timeout_ms == new->redis_connect_timeout_ms &&
         old->redis_command_timeout_ms == new->redis_command_timeout_ms)
         return true;
+    cache_documents_set_client(worker->documents, NULL);
     redis_client_free(worker->redis);
     worker->redis = NULL;
     if (!new->redis_url[0])
@@ -140,6 +167,24 @@ static bool apply_redis(struct worker *worker, const struct settings *old, const
     if (!worker->redis)
         return err_wrap(err, "redis.url");
     redis_client_start(worker->redis);
+    cache_documents_set_client(worker->documents, worker->redis);
+    return true;
+}
+
+/* Whether answers made under the one may be wrong under the other. */
+static bool other_data(const struct settings *a, const struct settings *b)
+{
+    return strcmp(a->postgres_dsn, b->postgres_dsn) != 0 || strcmp(a->prices_provider, b->prices_provider) != 0;
+}
+
+static bool apply_answers(struct worker *worker, const struct settings *old, const struct settings *new,
+                          struct err *err)
+{
+    answer_cache_apply(worker->read.answers, new, worker->read.reads, old && other_data(old, new));
+    struct cache_space space;
+    if (!settings_cache_space(new, &space, err))
+        return false;
+    cache_documents_set_space(worker->documents, &space);
     return true;
 }
 
@@ -148,6 +193,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
     struct snapshot *old = worker->snapshot;
     worker->snapshot = snapshot;
     worker->read.settings = snapshot_settings(snapshot);
+    hot_clear(worker->read.hot);
     bool good = true;
     if (!worker->postgres || !worker_postgres_fits(worker->postgres, snapshot)) {
         if (old)
@@ -158,7 +204,9 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
         }
         worker->read.reads = worker->postgres ? worker_postgres_reads(worker->postgres) : NULL;
     }
-    good = apply_redis(worker, old ? snapshot_settings(old) : NULL, snapshot_settings(snapshot), err) && good;
+    const struct settings *before = old ? snapshot_settings(old) : NULL;
+    good = apply_redis(worker, before, worker->read.settings, err) && good;
+    good = apply_answers(worker, before, worker->read.settings, err) && good;
     if (worker->http) {
         struct http_limits limits = limits_of(worker->read.settings, worker->company->worker_count);
         http_server_set_limits(worker->http, &limits);
@@ -174,6 +222,24 @@ static bool watch_beat(struct worker *worker)
     return worker->beat && event_add(worker->beat, &every) == 0;
 }
 
+static bool make_answers(struct worker *worker, const struct settings *settings, struct err *err)
+{
+    struct answer_shared *shared = worker->company->answers;
+    struct cache_documents_settings documents = {.base = worker->base, .floors = &shared->floors};
+    if (!settings_cache_space(settings, &documents.space, err))
+        return false;
+    worker->documents = cache_documents_new(&documents);
+    const struct answer_cache_config answers = {.shared = shared,
+                                                .documents = worker->documents,
+                                                .offload = worker->company->offload,
+                                                .mailbox = worker->mailbox,
+                                                .workers = worker->company->worker_count,
+                                                .mono_ms = clock_mono_ms,
+                                                .wall_ms = clock_wall_ms};
+    worker->read.answers = answer_cache_new(&answers);
+    return true;
+}
+
 struct worker *worker_new(unsigned index, const struct worker_company *company, struct snapshot *snapshot,
                           int listen_fd, struct err *err)
 {
@@ -181,7 +247,9 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
     worker->index = index;
     worker->company = company;
     worker->listen_fd = listen_fd;
+    (void)pthread_mutex_init(&worker->report_lock, NULL);
     worker->read.recent = recent_new();
+    worker->read.hot = hot_new();
     atomic_init(&worker->beat_ms, 0);
     worker->base = event_base_new();
     if (!worker->base) {
@@ -193,6 +261,8 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
         goto fail;
     worker->read.offload = company->offload;
     worker->read.mailbox = worker->mailbox;
+    if (!make_answers(worker, snapshot_settings(snapshot), err))
+        goto fail;
     if (!watch_beat(worker)) {
         (void)err_set(err, ERR_IO, "cannot set a timer");
         goto fail;
@@ -270,10 +340,27 @@ void worker_take_legacy(struct worker *worker, struct legacy_documents *document
     post_parcel(worker, on_legacy, documents);
 }
 
-static void on_drained(void *arg)
+static void on_lost(void *arg)
+{
+    struct worker *worker = arg;
+    hot_clear(worker->read.hot);
+}
+
+void worker_forget_hot(struct worker *worker)
+{
+    mailbox_post(worker->mailbox, on_lost, worker);
+}
+
+static void on_idle(void *arg)
 {
     struct worker *worker = arg;
     (void)event_base_loopbreak(worker->base);
+}
+
+static void on_drained(void *arg)
+{
+    struct worker *worker = arg;
+    answer_cache_end(worker->read.answers, on_idle, worker);
 }
 
 static void on_drain(void *arg)
@@ -298,6 +385,11 @@ unsigned worker_index(const struct worker *worker)
     return worker->index;
 }
 
+static void ignore(void *arg)
+{
+    (void)arg;
+}
+
 void worker_free(struct worker *worker)
 {
     if (!worker)
@@ -307,6 +399,8 @@ void worker_free(struct worker *worker)
     if (worker->http)
         http_server_free(worker->http);
     worker->http = NULL;
+    if (worker->read.answers)
+        answer_cache_end(worker->read.answers, ignore, NULL);
     drop_retired(worker, INT64_MAX);
     worker_postgres_free(worker->postgres);
     worker->postgres = NULL;
@@ -314,11 +408,16 @@ void worker_free(struct worker *worker)
     /* What was posted late may have brought these anew. */
     drop_retired(worker, INT64_MAX);
     worker_postgres_free(worker->postgres);
+    if (worker->documents)
+        cache_documents_free(worker->documents);
     redis_client_free(worker->redis);
     if (worker->beat)
         event_free(worker->beat);
     read_path_take_legacy(&worker->read, NULL);
     recent_free(worker->read.recent);
+    hot_free(worker->read.hot);
+    answer_cache_free(worker->read.answers);
+    (void)pthread_mutex_destroy(&worker->report_lock);
     snapshot_unref(worker->snapshot);
     if (worker->listen_fd >= 0)
         (void)close(worker->listen_fd);

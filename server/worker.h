@@ -1,17 +1,21 @@
 /* One worker: a thread with an event loop of its own, a listening socket of its own (SO_REUSEPORT), Postgres
- * connections of its own. Workers share only what never changes: snapshots, legacy documents. */
+ * connections of its own. Workers share what never changes (snapshots, legacy documents) and what they know together
+ * about how old an answer may be. */
 #ifndef NOF0_SERVER_WORKER_H
 #define NOF0_SERVER_WORKER_H
 
+#include "server/answer_cache.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
 #include "server/snapshot.h"
+#include "server/worker_report.h"
 
 struct worker;
 
 /* What all workers have in common; it outlives them. */
 struct worker_company {
     struct offload *offload;
+    struct answer_shared *answers;
     int64_t started_mono_ms;
     unsigned worker_count;
     struct worker *const *workers;
@@ -33,6 +37,14 @@ void worker_take_legacy(struct worker *worker, struct legacy_documents *document
 
 /* From any thread, once: accepts no more, answers what is in flight, then ends the loop. */
 void worker_drain(struct worker *worker);
+
+/* From any thread: announcements were lost; nothing may be answered again without a look at the floors. */
+void worker_forget_hot(struct worker *worker);
+
+/* Its numbers, not older than half a second while its loop turns. From any thread. */
+void worker_report(struct worker *worker, struct worker_report *report);
+/* On the worker's own thread: the report is of this moment. */
+void worker_renew_report(struct worker *worker);
 
 /* When its loop last turned, clock_mono_ms; 0 before the first time. From any thread. */
 int64_t worker_heartbeat_ms(const struct worker *worker);

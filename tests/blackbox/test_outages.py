@@ -91,7 +91,8 @@ def server(serve, own_postgres, demo, folder):
     dsn = own_postgres.new_database()
     ctl("migrate", "up", dsn=dsn)
     ctl("import", "--quiet", demo, dsn=dsn)
-    config = write_config(folder, "outage.yaml", postgres__query_timeout_ms=QUERY_TIMEOUT_MS,
+    # What a failing source looks like to clients; test_cache.py has what the cache makes of it.
+    config = write_config(folder, "outage.yaml", cache__enabled=False, postgres__query_timeout_ms=QUERY_TIMEOUT_MS,
                           postgres__connect_timeout_ms=QUERY_TIMEOUT_MS)
     return serve(config=config, NOF0_POSTGRES_DSN=dsn)
 

@@ -1,0 +1,159 @@
+"""The servers of bench/peers: how each is started, asked and stopped. Everything they write lies in one folder."""
+
+import http.client
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+SERVER_CORE = 0
+LOAD_CORE = 1
+
+
+class Trouble(Exception):
+    """Something that ends the run, said in one line."""
+
+
+def get(port, target, headers=None, method="GET"):
+    """(status, headers, body) of one request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, target, headers=headers or {})
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+class Party:
+    """One running server program."""
+
+    def __init__(self, name, port, command, log, env=None, core=SERVER_CORE):
+        self.name, self.port, self.log = name, port, log
+        pinned = ["taskset", "-c", str(core), *command]
+        with open(log, "wb") as output:
+            self.process = subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                            env={**os.environ, **(env or {})})
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def wait_for(self, target, wanted=200, seconds=30):
+        """Until `target` answers as wanted."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                break
+            try:
+                if get(self.port, target)[0] == wanted:
+                    return self
+            except (OSError, http.client.HTTPException):
+                pass
+            time.sleep(0.05)
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            raise Trouble(f"{self.name} did not get ready: {log.read()[-500:].strip()}")
+
+    def cpu_seconds(self):
+        """User and system time of the whole process so far (proc(5): fields 14 and 15)."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mb(self):
+        """Resident memory."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Parties:
+    """All that run; stops them at the end in the opposite order, whatever happened."""
+
+    def __init__(self, place):
+        self.place = place  # the parsed arguments: root, build, data, work, port
+        self.running = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for party in reversed(self.running):
+            party.stop()
+
+    def start(self, name, offset, command, **more):
+        party = Party(name, self.place.port + offset, command, f"{self.place.work}/{name}.log", **more)
+        self.running.append(party)
+        return party
+
+    def nof0d(self, read="legacy", offset=0, config=None, settings=None):
+        """One worker. `settings` are further environment variables of etc/nof0.yaml."""
+        place = self.place
+        env = {"NOF0_READ": read, "NOF0_LEGACY_DIR": place.data, "NOF0_PORT": str(place.port + offset),
+               "NOF0_WORKERS": "1", **(settings or {})}
+        for unwanted in ("NOF0_POSTGRES_DSN", "NOF0_REDIS_URL"):
+            env.setdefault(unwanted, "")
+        command = [f"{place.build}/server/nof0d", "--config", config or f"{place.root}/etc/nof0.yaml"]
+        return self.start("nof0d", offset, command, env=env).wait_for("/readyz")
+
+    def nginx(self, files, offset=1):
+        """Serves `files` ({name: (plain, gzip)}) as a careful administrator would make it serve them."""
+        folder = f"{self.place.work}/nginx"
+        os.makedirs(f"{folder}/www")
+        for name, (plain, gzip) in files.items():
+            for path, content in ((name, plain), (f"{name}.gz", gzip)):
+                if not content:
+                    continue
+                with open(f"{folder}/www/{path}", "wb") as file:
+                    file.write(content)
+        with open(f"{folder}/nginx.conf", "w", encoding="ascii") as conf:
+            conf.write(f"""daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 12000; }}
+http {{
+    access_log off; keepalive_requests 1000000000; default_type application/json;
+    sendfile on; tcp_nopush on; open_file_cache max=100 inactive=1h; open_file_cache_valid 1h; gzip_static on;
+    client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+    server {{ listen 127.0.0.1:{self.place.port + offset} backlog=4096; root {folder}/www; }}
+}}
+""")
+        for path, _, names in os.walk(folder):
+            os.chmod(path, 0o755)
+            for name in names:
+                os.chmod(os.path.join(path, name), 0o644)
+        command = ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"]
+        return self.start("nginx", offset, command).wait_for("/" + next(iter(files)))
+
+    def webdis(self, values, offset=2):
+        """webdis and the Redis behind it with `values` ({key: bytes}); None when it is not installed. Redis runs on the
+        server's core too, but only webdis' own time is counted."""
+        if not shutil.which("webdis"):
+            print("webdis is not installed; its rows are left out")
+            return None
+        socket = f"{self.place.work}/redis.sock"
+        redis = self.start("redis", 0, ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
+                                        "--appendonly", "no", "--dir", self.place.work])
+        until = time.monotonic() + 10
+        while not os.path.exists(socket):
+            if time.monotonic() > until or redis.process.poll() is not None:
+                raise Trouble(f"redis-server did not start; see {redis.log}")
+            time.sleep(0.02)
+        for key, value in values.items():
+            subprocess.run(["redis-cli", "-s", socket, "-x", "SET", key], input=value, check=True,
+                           stdout=subprocess.DEVNULL)
+        conf = f"{self.place.work}/webdis.json"
+        with open(conf, "w", encoding="ascii") as file:
+            file.write(f"""{{"redis_host": "{socket}", "redis_port": 0, "http_host": "127.0.0.1",
+"http_port": {self.place.port + offset}, "threads": 1, "pool_size": 16, "daemonize": false, "websockets": false,
+"database": 0, "http_max_request_size": 8192, "verbosity": 0, "logfile": "{self.place.work}/webdis-own.log"}}""")
+        party = self.start("webdis", offset, ["webdis", conf])
+        return party.wait_for("/GET/" + next(iter(values)) + ".txt")

@@ -1,0 +1,42 @@
+/* The shortest way of a read: a worker's table of request targets, byte for byte as clients send them, that were
+ * answered lately and may be answered the same way again. An entry holds the document and the heads of its replies, so
+ * that a hit costs neither routing nor reading of parameters nor allocation nor a lock. It belongs to one loop. */
+#ifndef NOF0_SERVER_HOT_H
+#define NOF0_SERVER_HOT_H
+
+#include "server/document.h"
+#include "server/endpoints.h"
+#include "server/http.h"
+
+#include <stdatomic.h>
+
+/* At most HOT_SLOTS targets of at most HOT_TARGET_MAX bytes are kept, one of those that fall into the same slot. */
+enum { HOT_SLOTS = 256, HOT_TARGET_MAX = 256 };
+
+/* For how long an entry may be served. */
+struct hot_term {
+    int64_t until_ms;                  /* clock_mono_ms; INT64_MAX: until the table is cleared */
+    const atomic_int_least64_t *floor; /* NULL: none. Else only while *floor <= version */
+    int64_t version;
+};
+
+struct hot;
+struct hot *hot_new(void);
+/* Replies under way keep what they need. NULL is fine. */
+void hot_free(struct hot *hot);
+/* To be called when the settings or the documents behind the entries change. */
+void hot_clear(struct hot *hot);
+
+/* Remembers that `document` answers the request's target, in place of what its slot held. Holds a reference of its own
+ * to the document. `endpoint` lives for ever. */
+void hot_keep(struct hot *hot, const struct http_request *request, const struct settings *settings,
+              const struct endpoint *endpoint, struct document *document, const struct hot_term *term);
+
+/* Answers a GET or HEAD whose target is in the table. False, and nothing is done, when it is not, when its term is
+ * over, or when the client wants a compressed form that the document does not have yet. */
+bool hot_answer(struct hot *hot, struct http_request *request);
+
+/* How many requests it answered. */
+uint64_t hot_hits(const struct hot *hot);
+
+#endif
