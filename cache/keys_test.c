@@ -192,7 +192,7 @@ static void make_random(const struct cache_space *space, struct made *made)
     const struct cache_key_row *row = &cache_key_rows[id];
     enum cache_feed feed = (enum cache_feed)random_below(CACHE_FEED_COUNT);
     char rooms[2][8];
-    struct slice values[2] = {random_value(rooms[0]), random_value(rooms[1])};
+    struct slice values[CACHE_MAX_PARAMS] = {random_value(rooms[0]), random_value(rooms[1])};
     made->key = make(space, id, values[0], values[1], feed);
     made->tuple_length = 0;
     tuple_add(made, slice_of(row->name));
@@ -203,7 +203,8 @@ static void make_random(const struct cache_space *space, struct made *made)
     assert_int_equal(parts.id, id);
     assert_int_equal(cache_key_id(&again), id);
     assert_true(slice_equal(cache_key_text(&again), cache_key_text(&made->key)));
-    for (unsigned i = 0; i < row->param_count; i++) {
+    assert_in_range(row->param_count, 0, CACHE_MAX_PARAMS);
+    for (unsigned i = 0; i < row->param_count && i < CACHE_MAX_PARAMS; i++) {
         struct slice value = row->param_kinds[i] == CACHE_PARAM_FEED ? slice_of(cache_feed_name(feed)) : values[i];
         assert_true(slice_equal(parts.params[i], value));
         if (row->param_kinds[i] == CACHE_PARAM_FEED)

@@ -138,11 +138,11 @@ static int tear_down(void **state)
 }
 
 struct asker {
-    struct answer_ask ask;
-    struct read_query query;
-    unsigned told;
     double content; /* -1: none */
     struct answer_told what;
+    struct read_query query;
+    struct answer_ask ask;
+    unsigned told;
     enum err_code code;
 };
 
@@ -430,7 +430,7 @@ static void test_unknown_models_do_not_push_out_known_ones(void **state)
     struct fixture *f = *state;
     struct asker asker;
     struct read_query query = {.kind = READ_ANALYTICS_ONE, .limit = READ_NO_LIMIT, .model_id = SLICE("known")};
-    f->settings->cache_local_bytes = 128 * 1024;
+    f->settings->cache_local_bytes = 131072;
     for (int i = 0; i < 2; i++)
         answer_cache_apply(f->caches[i], f->settings, &f->fakes[i].reads, false);
     ask_for(f, &asker, 0, query);
@@ -446,7 +446,7 @@ static void test_unknown_models_do_not_push_out_known_ones(void **state)
         }
     }
     struct answer_counts counts = counts_of(f, 0);
-    assert_true(counts.evictions > 0 && counts.entries < 100 && counts.bytes <= 64 * 1024);
+    assert_true(counts.evictions > 0 && counts.entries < 100 && counts.bytes <= 65536);
     unsigned reads = f->fakes[0].count;
     query.model_id = SLICE("known");
     ask_for(f, &asker, 0, query);
