@@ -117,11 +117,10 @@ int cmd_keys(struct cli_context *context, int argc, char **argv)
         const struct settings *settings = cli_settings(context);
         if (!settings)
             return CLI_FAILED;
-        const int64_t ttl_s[CACHE_TTL_CLASSES] = {settings->ttl_short_s, settings->ttl_medium_s, settings->ttl_long_s};
         struct cache_space space;
         struct err err = ERR_INIT;
-        if (!cache_space_init(&space, slice_of(settings->redis_prefix), ttl_s, &err))
-            return cli_fail("keys", "redis.prefix: %s", err.text);
+        if (!settings_cache_space(settings, &space, &err))
+            return cli_fail("keys", "%s", err.text);
         if (request.scan)
             return scan(settings, &space, &request);
         if (request.json)

@@ -110,6 +110,12 @@ bool settings_check(const struct settings *settings, struct buf *faults)
         buf_printf(faults, "%s: is %s, but %s is empty\n", rows[i].key, settings_sources[source],
                    source == SETTINGS_REPO ? "postgres.dsn" : "legacy.dir");
     }
+    struct cache_space space;
+    struct err err = ERR_INIT;
+    if (!settings_cache_space(settings, &space, &err)) {
+        good = false;
+        buf_printf(faults, "%s\n", err.text);
+    }
     return good;
 }
 

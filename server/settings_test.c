@@ -239,6 +239,8 @@ static void test_check_goes_across_keys(void **state)
     expect_cross_faults("legacy: {dir: /x}\nendpoints: {account_totals: legacy, positions: legacy, trades: legacy,\n"
                         "  crypto_prices: legacy, since_inception: legacy, leaderboard: legacy, analytics: legacy}",
                         false, "endpoints.conversations: is repo, but postgres.dsn is empty\n");
+    expect_cross_faults("postgres: {dsn: x=y}\nredis: {prefix: 'a b'}", false,
+                        "redis.prefix: a prefix takes letters, digits, ':' and ._~@+=-{} alone\n");
 }
 
 static void test_changes(void **state)
