@@ -1,11 +1,15 @@
 #include "base/mem.h"
 #include "server/hot.h"
 #include "server/http_testing.h"
+#include "server/mailbox.h"
 #include "server/reply.h"
 
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <zlib.h>
 
-/* A server that looks into the table first and makes a document when that does not answer. */
+/* A server that looks into the table first and makes a document when that does not answer. Its loop alone touches what
+ * stands behind `mailbox`. */
 struct fixture {
     struct test_server net; /* only its port is used */
     struct event_base *base;
@@ -13,8 +17,9 @@ struct fixture {
     struct hot *hot;
     struct settings *settings;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows and the table against the test's thread */
-    unsigned made;
+    atomic_uint made;
+    struct slice next_body; /* for use_next_body */
+    struct mailbox *mailbox;
     bool compress;
     struct hot_term term;
     struct document_tail tail;
@@ -26,9 +31,8 @@ static atomic_int_least64_t floor_version;
 static void on_request(void *arg, struct http_request *request)
 {
     struct fixture *f = arg;
-    (void)pthread_mutex_lock(&f->lock);
     if (!hot_answer(f->hot, request)) {
-        f->made++;
+        atomic_fetch_add(&f->made, 1);
         const struct endpoint *endpoint = &endpoints[READ_LEADERBOARD];
         struct document *document = document_new((struct document_body){f->body, NULL, NULL}, f->tail);
         if (f->compress)
@@ -36,7 +40,6 @@ static void on_request(void *arg, struct http_request *request)
         hot_keep(f->hot, request, f->settings, endpoint, document, &f->term);
         reply_document(request, f->settings, endpoint, document, false);
     }
-    (void)pthread_mutex_unlock(&f->lock);
 }
 
 static void *run_loop(void *arg)
@@ -50,8 +53,9 @@ static int set_up(void **state)
 {
     struct err err = ERR_INIT;
     struct fixture *f = mem_zalloc(sizeof *f);
-    (void)pthread_mutex_init(&f->lock, NULL);
     f->base = event_base_new();
+    f->mailbox = mailbox_new(f->base, &err);
+    assert_non_null(f->mailbox);
     f->settings = settings_default();
     f->settings->compression_min_bytes = 16;
     f->hot = hot_new();
@@ -75,30 +79,43 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     test_signal(f->net.stop_fd);
     (void)pthread_join(f->thread, NULL);
+    mailbox_free(f->mailbox);
     hot_free(f->hot);
     http_server_free(f->http);
     settings_free(f->settings);
     event_base_free(f->base);
     (void)close(f->net.stop_fd);
-    (void)pthread_mutex_destroy(&f->lock);
     free(f);
     return 0;
 }
 
-/* Changes what the server makes of requests, between two of them. */
+struct errand {
+    struct fixture *f;
+    void (*how)(struct fixture *f);
+    sem_t done;
+};
+
+static void run_errand(void *arg)
+{
+    struct errand *errand = arg;
+    errand->how(errand->f);
+    (void)sem_post(&errand->done);
+}
+
+/* Changes what the server makes of requests, between two of them: its loop does it, and this waits. */
 static void change(struct fixture *f, void (*how)(struct fixture *f))
 {
-    (void)pthread_mutex_lock(&f->lock);
-    how(f);
-    (void)pthread_mutex_unlock(&f->lock);
+    struct errand errand = {.f = f, .how = how};
+    (void)sem_init(&errand.done, 0, 0);
+    mailbox_post(f->mailbox, run_errand, &errand);
+    while (sem_wait(&errand.done) != 0) {
+    }
+    (void)sem_destroy(&errand.done);
 }
 
 static unsigned made(struct fixture *f)
 {
-    (void)pthread_mutex_lock(&f->lock);
-    unsigned count = f->made;
-    (void)pthread_mutex_unlock(&f->lock);
-    return count;
+    return atomic_load(&f->made);
 }
 
 static struct test_reply ask(int fd, const char *method, const char *target, const char *more)
@@ -178,6 +195,11 @@ static void test_targets_are_told_apart_by_every_byte(void **state)
     ask_and_forget(fd, "GET", longest, "", 200);
     assert_int_equal(made(f), before + 2);
     (void)close(fd);
+}
+
+static void use_next_body(struct fixture *f)
+{
+    f->body = f->next_body;
 }
 
 static void clear_table(struct fixture *f)
@@ -266,9 +288,8 @@ static void test_a_reply_outlives_its_entry(void **state)
     enum { SIZE = 8 * 1024 * 1024 };
     char *bytes = mem_alloc(SIZE);
     memset(bytes, 'x', SIZE);
-    (void)pthread_mutex_lock(&f->lock);
-    f->body = (struct slice){bytes, SIZE};
-    (void)pthread_mutex_unlock(&f->lock);
+    f->next_body = (struct slice){bytes, SIZE};
+    change(f, use_next_body);
     int fd = test_connect(&f->net);
     ask_and_forget(fd, "GET", "/a", "", 200);
     test_send_str(fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -295,9 +316,8 @@ static void test_large_hits_among_small_ones(void **state)
     const struct slice large_body = {large, SIZE};
     int fd = test_connect(&f->net);
     ask_and_forget(fd, "GET", "/small", "", 200);
-    (void)pthread_mutex_lock(&f->lock);
-    f->body = large_body;
-    (void)pthread_mutex_unlock(&f->lock);
+    f->next_body = large_body;
+    change(f, use_next_body);
     ask_and_forget(fd, "GET", "/large", "", 200);
     for (int i = 0; i < ROUNDS; i++)
         test_send_str(fd, "GET /large HTTP/1.1\r\nHost: x\r\n\r\nGET /small HTTP/1.1\r\nHost: x\r\n\r\n"
