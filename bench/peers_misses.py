@@ -1,6 +1,5 @@
 """bench/peers --misses: every request of nof0d is a query, beside a bare libpq client that fetches the same rows."""
 
-import re
 import statistics
 import subprocess
 
@@ -11,19 +10,6 @@ DOCUMENTS = ("leaderboard", "analytics", "trades", "account-totals")
 GZIP = {"Accept-Encoding": "gzip"}
 
 
-def uncached_config(place):
-    """nof0's configuration with every class of answers set to "never cached"."""
-    with open(f"{place.root}/etc/nof0.yaml", encoding="utf-8") as file:
-        text = file.read()
-    text, count = re.subn(r"^(\s+(?:short|medium|long)_s:).*$", r"\1 -1", text, flags=re.MULTILINE)
-    if count != 3:
-        raise Trouble("etc/nof0.yaml has no three TTLs")
-    path = f"{place.work}/uncached.yaml"
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
 def libpq_rate(place, document):
     """Answers a second that libpq_rows fetches and looks through."""
     command = [f"{place.build}/bench/libpq_rows", place.dsn, document, str(CONNECTIONS), str(place.seconds), "-", "0", "-"]
@@ -31,7 +17,7 @@ def libpq_rate(place, document):
 
 
 def measure_misses(parties, place):
-    nof0d = parties.nof0d(read="repo", config=uncached_config(place), settings={"NOF0_POSTGRES_DSN": place.dsn})
+    nof0d = parties.nof0d(read="repo", settings={"NOF0_POSTGRES_DSN": place.dsn, "NOF0_CACHE": "false"})
     samples = {}
     for _ in range(place.rounds):
         for document in DOCUMENTS:
