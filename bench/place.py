@@ -14,6 +14,7 @@ import tempfile
 from peers_parties import Trouble
 
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+PROGRAMS = ("wrk", "taskset", "redis-server", "psql", "bash")
 PORTS = 10  # from the first on, that a measurement may use
 TOOLS = """
 set -euo pipefail
@@ -37,6 +38,11 @@ class Place:
     def __enter__(self):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
+            for program in PROGRAMS:
+                if not shutil.which(program):
+                    raise Trouble(f"{program} is not installed (see docs/dependencies.md)")
+            if os.cpu_count() < 2:
+                raise Trouble("this needs two cores: one for the server, one for the load")
             self.refuse_taken_ports()
             if not self.build:
                 self.build = f"{ROOT}/build/release"
