@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char default_path[] = "etc/nof0.yaml";
@@ -28,6 +29,9 @@ const struct settings *cli_settings(struct cli_context *context)
     if (context->settings)
         return context->settings;
     const char *path = context->config_path;
+    const char *from_environment = getenv("NOF0_CONFIG");
+    if (!path && from_environment && *from_environment)
+        path = from_environment;
     if (!path) {
         path = default_path;
         if (access(path, F_OK) != 0 && errno == ENOENT) {

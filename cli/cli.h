@@ -18,7 +18,7 @@ enum {
  * stdout and is CLI_OK; that is also what `nof0ctl help NAME` calls. */
 typedef int cli_command(struct cli_context *context, int argc, char **argv);
 
-/* The settings of --config (default etc/nof0.yaml, and the plain defaults when that one does not exist), loaded at the
+/* The settings of --config (default: NOF0_CONFIG, else etc/nof0.yaml, else the plain defaults), loaded at the
  * first call. On failure prints every fault on stderr and returns NULL: return CLI_FAILED then. Owned by the context.
  */
 const struct settings *cli_settings(struct cli_context *context);

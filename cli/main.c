@@ -39,7 +39,7 @@ static void print_usage(FILE *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fputs("\n"
-          "FILE is nof0d's configuration (default etc/nof0.yaml, and plain defaults where there is none).\n"
+          "FILE is nof0d's configuration (default: $NOF0_CONFIG, else etc/nof0.yaml, else plain defaults).\n"
           "Exit codes: 0 fine, 1 found what it looks for (bad rows, pending migrations, ...), 2 could not run.\n",
           out);
 }

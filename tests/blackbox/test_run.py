@@ -103,7 +103,7 @@ def test_the_env_file_leads_a_shell_to_the_servers(place, demo):
     said = place.start("--data", demo)
     env = os.path.join(place.var, "env")
     assert f"source {env}" in said
-    shell = subprocess.run(["bash", "-c", f'source "{env}" && cd / && nof0ctl --config "$NOF0_CONFIG" migrate status && '
+    shell = subprocess.run(["bash", "-c", f'source "{env}" && cd / && nof0ctl migrate status && '
                             'psql -XAtc "SELECT count(*) FROM trades" "$NOF0_POSTGRES_DSN" && ls "$NOF0_LEGACY_DIR" && '
                             'redis-cli -s "${NOF0_REDIS_URL#unix://}" ping'], env=environment(), stdout=subprocess.PIPE,
                            check=True).stdout.decode().splitlines()
