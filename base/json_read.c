@@ -1,5 +1,6 @@
 #include "base/json_read.h"
 
+#include "base/hex.h"
 #include "base/json_keys.h"
 #include "base/num.h"
 #include "base/utf8.h"
@@ -169,25 +170,6 @@ static void note_fault(struct string_scan *scan, const char *where, const char *
     }
 }
 
-/* Reads 4 hex digits; -1 when they are not there. */
-static int read_hex4(const char *p, const char *end)
-{
-    if (end - p < 4)
-        return -1;
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = (unsigned char)p[i];
-        if (digit >= '0' && digit <= '9')
-            digit -= '0';
-        else if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
-            digit = (digit | 0x20) - 'a' + 10;
-        else
-            return -1;
-        value = value << 4 | digit;
-    }
-    return value;
-}
-
 static bool is_high_surrogate(int unit)
 {
     return unit >= 0xD800 && unit <= 0xDBFF;
@@ -215,7 +197,7 @@ static bool scan_escape(struct checker *c, struct string_scan *scan)
         c->at = p + 1;
         return true;
     }
-    int unit = read_hex4(p + 1, c->end);
+    int unit = hex_value4(p + 1, c->end);
     if (unit < 0)
         return give_up(c, c->at, "\\u without four hex digits");
     const char *next = p + 5;
@@ -225,7 +207,7 @@ static bool scan_escape(struct checker *c, struct string_scan *scan)
         note_fault(scan, c->at, "lone surrogate");
     } else if (is_high_surrogate(unit)) {
         bool paired =
-            c->end - next >= 2 && next[0] == '\\' && next[1] == 'u' && is_low_surrogate(read_hex4(next + 2, c->end));
+            c->end - next >= 2 && next[0] == '\\' && next[1] == 'u' && is_low_surrogate(hex_value4(next + 2, c->end));
         if (paired)
             next += 6;
         else

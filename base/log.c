@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
-static const char *const format_names[] = {"text", "json"};
 
 /* The process's one log. Three settings that need not change together, so three atomics and no lock. */
 static atomic_int log_fd = STDERR_FILENO;
@@ -24,35 +23,6 @@ void log_setup(int fd, enum log_level lowest, enum log_format format)
     atomic_store_explicit(&log_fd, fd, memory_order_relaxed);
     atomic_store_explicit(&log_lowest, (int)lowest, memory_order_relaxed);
     atomic_store_explicit(&log_format, (int)format, memory_order_relaxed);
-}
-
-static bool parse_name(struct slice name, const char *const *names, int count, int *index)
-{
-    for (int i = 0; i < count; i++) {
-        if (slice_is(name, names[i])) {
-            *index = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool log_level_parse(struct slice name, enum log_level *level)
-{
-    int index;
-    if (!parse_name(name, level_names, LOG_ERROR + 1, &index))
-        return false;
-    *level = (enum log_level)index;
-    return true;
-}
-
-bool log_format_parse(struct slice name, enum log_format *format)
-{
-    int index;
-    if (!parse_name(name, format_names, LOG_JSON + 1, &index))
-        return false;
-    *format = (enum log_format)index;
-    return true;
 }
 
 static bool needs_quotes(struct slice text)

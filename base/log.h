@@ -58,8 +58,4 @@ bool log_wants(enum log_level level);
 /* Writes one line. `event` is a stable dotted name ("pool.reconnected"); `fields` is LOG_FIELDS(...) or NULL. */
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
 
-/* Parses "debug", "info", "warn", "error"; "text", "json". False when the name is none of them. */
-bool log_level_parse(struct slice name, enum log_level *level);
-bool log_format_parse(struct slice name, enum log_format *format);
-
 #endif

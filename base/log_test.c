@@ -189,23 +189,6 @@ static void lines_of_threads_never_mix(void **state)
     buf_free(&text);
 }
 
-static void names_are_parsed(void **state)
-{
-    (void)state;
-    enum log_level level = LOG_ERROR;
-    assert_true(log_level_parse(SLICE("debug"), &level));
-    assert_int_equal(level, LOG_DEBUG);
-    assert_true(log_level_parse(SLICE("error"), &level));
-    assert_int_equal(level, LOG_ERROR);
-    assert_false(log_level_parse(SLICE("Info"), &level));
-    assert_false(log_level_parse(SLICE(""), &level));
-    assert_int_equal(level, LOG_ERROR);
-    enum log_format format = LOG_TEXT;
-    assert_true(log_format_parse(SLICE("json"), &format));
-    assert_int_equal(format, LOG_JSON);
-    assert_false(log_format_parse(SLICE("xml"), &format));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,7 +198,6 @@ int main(void)
         cmocka_unit_test(errno_is_left_alone),
         cmocka_unit_test(a_long_line_goes_into_a_nonblocking_pipe_whole),
         cmocka_unit_test(lines_of_threads_never_mix),
-        cmocka_unit_test(names_are_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

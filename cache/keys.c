@@ -264,7 +264,7 @@ int64_t cache_key_ttl_ms(const struct cache_space *space, const struct cache_key
 
 /* ---- reading back ---- */
 
-static int hex_value(char c)
+static int upper_hex_value(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
@@ -278,8 +278,8 @@ static void take_param(struct slice *text, char **out, struct slice *value)
         char c = text->p[0];
         bool empty = false;
         if (c == '%') {
-            int high = text->n > 2 ? hex_value(text->p[1]) : -1;
-            int low = high >= 0 ? hex_value(text->p[2]) : -1;
+            int high = text->n > 2 ? upper_hex_value(text->p[1]) : -1;
+            int low = high >= 0 ? upper_hex_value(text->p[2]) : -1;
             empty = low < 0;
             taken = empty ? 1 : 3;
             c = (char)(high * 16 + low);

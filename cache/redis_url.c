@@ -1,5 +1,6 @@
 #include "cache/redis_url.h"
 
+#include "base/hex.h"
 #include "base/num.h"
 
 #include <stdio.h>
@@ -23,17 +24,6 @@ static bool cut(struct slice s, char mark, struct slice *head, struct slice *res
     *head = (struct slice){s.p, at ? (size_t)(at - s.p) : s.n};
     *rest = at ? skip(s, head->n + 1) : (struct slice){s.p + s.n, 0};
     return at != NULL;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* Percent-decodes into a NUL-terminated text. `what` names it in the error; its bytes are never shown. */

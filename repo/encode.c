@@ -1,5 +1,6 @@
 #include "repo/encode.h"
 
+#include "base/hex.h"
 #include "repo/decode.h"
 #include "repo/json_exact.h"
 
@@ -58,17 +59,6 @@ static bool put_timestamp(struct buf *out, int64_t unix_us, struct err *err)
         return err_set(err, ERR_INVALID, "instant beyond what Postgres can hold");
     put_u64(out, (uint64_t)since_2000);
     return true;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static bool put_uuid(struct buf *out, struct slice text, struct err *err)

@@ -1,5 +1,6 @@
 #include "repo/json_exact.h"
 
+#include "base/hex.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
 
@@ -85,32 +86,6 @@ static size_t skip_space(struct slice json, size_t at)
     return at;
 }
 
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* The four hex digits at p, or -1. */
-static int hex4(const char *p, const char *end)
-{
-    if (end - p < 4)
-        return -1;
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_value(p[i]);
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
 /* True when the bytes between a key's quotes spell "$exact", with escapes or without. */
 static bool key_is_exact(const char *p, const char *end)
 {
@@ -121,7 +96,7 @@ static bool key_is_exact(const char *p, const char *end)
         if (c == '\\') {
             if (p == end || *p++ != 'u')
                 return false; /* no other escape stands for a letter or '$' */
-            c = hex4(p, end);
+            c = hex_value4(p, end);
             if (c < 0)
                 return false;
             p += 4;
@@ -218,7 +193,7 @@ static bool unescape(struct slice text, char *out, size_t *length)
             p++;
             continue;
         }
-        int code = *p == 'u' ? hex4(p + 1, end) : -1;
+        int code = *p == 'u' ? hex_value4(p + 1, end) : -1;
         if (code < 0 || (code >= 0xd800 && code <= 0xdfff))
             return false;
         n += put_utf8(out + n, (unsigned)code);

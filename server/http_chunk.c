@@ -1,5 +1,7 @@
 #include "server/http_chunk.h"
 
+#include "base/hex.h"
+
 enum step {
     SIZE,          /* hexadecimal digits */
     EXTENSION,     /* behind them, up to CR */
@@ -32,17 +34,6 @@ static bool refuse(struct http_chunks *chunks, unsigned status, const char *reas
 static bool malformed(struct http_chunks *chunks)
 {
     return refuse(chunks, 400, "the chunked body is malformed");
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static bool is_text(char c)
