@@ -78,7 +78,8 @@ static const struct text texts[SQL_TRADES_PAGE] = {
          /* The view keeps losses as a magnitude, the wire as a negative amount; 0 - 0 is 0, never -0. */
          "SELECT %C FROM (SELECT model_id AS id, num_trades, num_wins, num_losses, win_dollars,"
          " 0 - lose_dollars AS lose_dollars,"
-         " return_pct, equity, sharpe, NULL::bigint AS feed_ordinal, NULL::jsonb AS wire_detail,"
+         " return_pct, equity, sharpe, NULL::float8 AS as_of_s, NULL::bigint AS feed_ordinal, NULL::jsonb AS "
+         "wire_detail,"
          " to_timestamp(timestamp_ms / 1000.0) AS created_at, to_timestamp(timestamp_ms / 1000.0) AS updated_at"
          " FROM v_leaderboard) AS t"
          " WHERE (SELECT min(e.feed_ordinal) FROM leaderboard_entries AS e WHERE e.feed_ordinal IS NOT NULL) IS NULL"

@@ -65,6 +65,18 @@ struct leaderboard_entries_row {
 struct feed_documents_row {
 #include "repo/feed_documents.def"
 };
+struct outbox_row {
+#include "repo/outbox.def"
+};
+struct outbox_consumers_row {
+#include "repo/outbox_consumers.def"
+};
+struct outbox_dead_row {
+#include "repo/outbox_dead.def"
+};
+struct ingest_files_row {
+#include "repo/ingest_files.def"
+};
 
 #undef COL
 /* clang-format on */

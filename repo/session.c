@@ -1,13 +1,19 @@
 #include "repo/session.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "repo/decode.h"
 #include "repo/pg_error.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 struct session {
     PGconn *connection;
+    int64_t patience_ms; /* 0: waits without end */
+    const char **prepared;
+    size_t prepared_count;
 };
 
 #define CONNECT_TIMEOUT_S "10"
@@ -76,7 +82,87 @@ void session_close(struct session *session)
     if (!session)
         return;
     PQfinish(session->connection);
+    free(session->prepared);
     free(session);
+}
+
+void session_set_patience(struct session *session, int64_t patience_ms)
+{
+    session->patience_ms = patience_ms;
+}
+
+bool session_is_prepared(const struct session *session, const char *name)
+{
+    for (size_t i = 0; i < session->prepared_count; i++)
+        if (session->prepared[i] == name)
+            return true;
+    return false;
+}
+
+void session_note_prepared(struct session *session, const char *name)
+{
+    session->prepared = mem_realloc(session->prepared, (session->prepared_count + 1) * sizeof session->prepared[0]);
+    session->prepared[session->prepared_count++] = name;
+}
+
+/* The connection's socket becomes readable, or writable where something waits to go out, before `deadline_ms`. */
+static bool await_socket(PGconn *connection, short events, int64_t deadline_ms, struct err *err)
+{
+    for (;;) {
+        int64_t left_ms = deadline_ms - clock_mono_ms();
+        struct pollfd wait = {.fd = PQsocket(connection), .events = events};
+        int ready = left_ms > 0 ? poll(&wait, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) : 0;
+        if (ready > 0)
+            return true;
+        if (ready == 0)
+            return err_set(err, ERR_TIMEOUT, "Postgres did not answer in time");
+        if (errno != EINTR)
+            return err_set_errno(err, errno, "poll");
+    }
+}
+
+bool session_await(struct session *session, struct err *err)
+{
+    PGconn *connection = session->connection;
+    if (session->patience_ms == 0)
+        return true;
+    int64_t deadline_ms = clock_mono_ms() + session->patience_ms;
+    for (;;) {
+        int unsent = PQflush(connection);
+        if (unsent < 0)
+            return pg_error_from_connection(err, connection);
+        if (unsent == 0 && !PQisBusy(connection))
+            return true;
+        if (!await_socket(connection, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline_ms, err))
+            return false;
+        if (!PQconsumeInput(connection))
+            return pg_error_from_connection(err, connection);
+    }
+}
+
+/* The last of the results of what was sent, as PQexec gives it; NULL with *err when it does not come. */
+static PGresult *take_result(struct session *session, struct err *err)
+{
+    PGconn *connection = session->connection;
+    PGresult *last = NULL;
+    for (;;) {
+        if (!session_await(session, err)) {
+            PQclear(last);
+            return NULL;
+        }
+        PGresult *next = PQgetResult(connection);
+        if (!next)
+            break;
+        bool failed = last && PQresultStatus(last) == PGRES_FATAL_ERROR;
+        PQclear(failed ? next : last);
+        last = failed ? last : next;
+        if (PQstatus(connection) != CONNECTION_OK || PQresultStatus(last) == PGRES_COPY_IN ||
+            PQresultStatus(last) == PGRES_COPY_OUT)
+            break;
+    }
+    if (!last)
+        pg_error_from_connection(err, connection);
+    return last;
 }
 
 PGconn *session_connection(struct session *session)
@@ -92,8 +178,10 @@ static bool is_good(const PGresult *result)
 
 bool session_exec(struct session *session, const char *sql, struct err *err)
 {
-    PGresult *result = PQexec(session->connection, sql);
-    bool good = is_good(result) || pg_error_from_result(err, result, session->connection);
+    if (!PQsendQuery(session->connection, sql))
+        return pg_error_from_connection(err, session->connection);
+    PGresult *result = take_result(session, err);
+    bool good = result && (is_good(result) || pg_error_from_result(err, result, session->connection));
     PQclear(result);
     return good;
 }
@@ -103,9 +191,13 @@ PGresult *session_query(struct session *session, const char *sql, const struct p
     static const struct params none;
     if (!params)
         params = &none;
-    PGresult *result = PQexecParams(session->connection, sql, params->count, params->types, params->values,
-                                    params->lengths, params->formats, 1);
-    if (is_good(result))
+    if (!PQsendQueryParams(session->connection, sql, params->count, params->types, params->values, params->lengths,
+                           params->formats, 1)) {
+        pg_error_from_connection(err, session->connection);
+        return NULL;
+    }
+    PGresult *result = take_result(session, err);
+    if (!result || is_good(result))
         return result;
     pg_error_from_result(err, result, session->connection);
     PQclear(result);
@@ -136,7 +228,11 @@ bool session_begin_snapshot(struct session *session, struct err *err)
 
 bool session_commit(struct session *session, struct err *err)
 {
-    PGresult *result = PQexec(session->connection, "COMMIT");
+    if (!PQsendQuery(session->connection, "COMMIT"))
+        return pg_error_from_connection(err, session->connection);
+    PGresult *result = take_result(session, err);
+    if (!result)
+        return false;
     bool good = is_good(result) || pg_error_from_result(err, result, session->connection);
     /* COMMIT of a transaction that failed before is answered with "ROLLBACK", and no error. */
     if (good && strcmp(PQcmdStatus(result), "COMMIT") != 0)
@@ -148,8 +244,9 @@ bool session_commit(struct session *session, struct err *err)
 void session_rollback(struct session *session)
 {
     PGTransactionStatusType status = PQtransactionStatus(session->connection);
-    if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR)
-        PQclear(PQexec(session->connection, "ROLLBACK"));
+    struct err ignored = ERR_INIT; /* a server that is gone has rolled back by itself */
+    if ((status == PQTRANS_INTRANS || status == PQTRANS_INERROR) && !session_exec(session, "ROLLBACK", &ignored))
+        ignored.code = ERR_NONE;
 }
 
 /* Stops a query under way: asks the server to cancel, then reads what is still on its way. */
@@ -201,7 +298,8 @@ bool session_each_row(struct session *session, const char *sql, const struct par
     bool good = true;
     bool ended = false;
     while (good && !ended) {
-        PGresult *result = PQgetResult(connection);
+        good = session_await(session, err);
+        PGresult *result = good ? PQgetResult(connection) : NULL;
         if (!result)
             break;
         ExecStatusType status = PQresultStatus(result);

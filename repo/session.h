@@ -16,8 +16,18 @@ struct session;
 struct session *session_open(const char *dsn, struct err *err);
 void session_close(struct session *session); /* NULL is fine; an open transaction is rolled back by the server */
 
+/* How long each wait for the server may take, for threads that must not hang with it; 0 (the default): without end.
+ * After an ERR_TIMEOUT the session is of no further use: close it. */
+void session_set_patience(struct session *session, int64_t patience_ms);
+
 /* The connection underneath, for what this header does not offer. */
 PGconn *session_connection(struct session *session);
+/* Waits until PQgetResult gives something without blocking, within the patience. */
+bool session_await(struct session *session, struct err *err) MUST_CHECK;
+
+/* Which named statements the server has for this session. Names are told apart by their address. */
+bool session_is_prepared(const struct session *session, const char *name);
+void session_note_prepared(struct session *session, const char *name);
 
 /* Runs one or more statements and throws their rows away. */
 bool session_exec(struct session *session, const char *sql, struct err *err) MUST_CHECK;

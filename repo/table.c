@@ -100,6 +100,26 @@ static const struct column feed_documents_columns[] = {
 #include "repo/feed_documents.def"
 };
 #undef ROW
+#define ROW struct outbox_row
+static const struct column outbox_columns[] = {
+#include "repo/outbox.def"
+};
+#undef ROW
+#define ROW struct outbox_consumers_row
+static const struct column outbox_consumers_columns[] = {
+#include "repo/outbox_consumers.def"
+};
+#undef ROW
+#define ROW struct outbox_dead_row
+static const struct column outbox_dead_columns[] = {
+#include "repo/outbox_dead.def"
+};
+#undef ROW
+#define ROW struct ingest_files_row
+static const struct column ingest_files_columns[] = {
+#include "repo/ingest_files.def"
+};
+#undef ROW
 
 #undef COL
 /* clang-format on */
