@@ -54,15 +54,15 @@ static bool count_line_byte(struct http_chunks *chunks)
     return true;
 }
 
-static bool read_size(struct http_chunks *chunks, char c, size_t body_size)
+static bool read_size(struct http_chunks *chunks, char c)
 {
     int digit = hex_value(c);
     if (digit >= 0) {
         chunks->left = chunks->left * 16 + (unsigned)digit;
         if (++chunks->digits > MAX_DIGITS)
             return malformed(chunks);
-        /* body_size <= max_body always. */
-        if (chunks->left > chunks->max_body - body_size)
+        /* total <= max_body always. */
+        if (chunks->left > chunks->max_body - chunks->total)
             return refuse(chunks, 413, "the body is too large");
         return true;
     }
@@ -111,15 +111,16 @@ static bool read_trailer_name(struct http_chunks *chunks, char c)
 }
 
 /* Every byte but those of DATA. */
-static bool read_byte(struct http_chunks *chunks, char c, size_t body_size)
+static bool read_byte(struct http_chunks *chunks, char c)
 {
     switch ((enum step)chunks->step) {
     case SIZE:
-        return read_size(chunks, c, body_size);
+        return read_size(chunks, c);
     case EXTENSION:
         return read_text(chunks, c, SIZE_LF);
     case SIZE_LF:
         chunks->digits = 0;
+        chunks->line_bytes = 0;
         /* A chunk of no bytes is the last. */
         return expect_byte(chunks, c, '\n', chunks->left ? DATA : TRAILER_START);
     case DATA_CR:
@@ -142,25 +143,43 @@ static bool read_byte(struct http_chunks *chunks, char c, size_t body_size)
     return malformed(chunks);
 }
 
-enum http_chunks_state http_chunks_read(struct http_chunks *chunks, const char *bytes, size_t n, size_t *used,
-                                        struct buf *body)
+enum http_chunks_state http_chunks_next(struct http_chunks *chunks, const char *bytes, size_t n, size_t *used,
+                                        struct slice *data)
 {
     size_t at = 0;
-    while (at < n && chunks->step != DONE) {
-        if (chunks->step == DATA) {
-            size_t take = n - at < chunks->left ? n - at : (size_t)chunks->left;
-            buf_append(body, bytes + at, take);
-            at += take;
-            chunks->left -= take;
-            if (chunks->left == 0)
-                chunks->step = DATA_CR;
-        } else if (read_byte(chunks, bytes[at], body->len)) {
-            at++;
-        } else {
+    while (at < n && chunks->step != DONE && chunks->step != DATA) {
+        if (!read_byte(chunks, bytes[at])) {
             *used = at;
             return HTTP_CHUNKS_BAD;
         }
+        at++;
+    }
+    if (at < n && chunks->step == DATA) {
+        *data = (struct slice){bytes + at, n - at < chunks->left ? n - at : (size_t)chunks->left};
+        *used = at + data->n;
+        chunks->left -= data->n;
+        chunks->total += data->n;
+        if (chunks->left == 0)
+            chunks->step = DATA_CR;
+        return HTTP_CHUNKS_DATA;
     }
     *used = at;
     return chunks->step == DONE ? HTTP_CHUNKS_DONE : HTTP_CHUNKS_MORE;
+}
+
+enum http_chunks_state http_chunks_read(struct http_chunks *chunks, const char *bytes, size_t n, size_t *used,
+                                        struct buf *body)
+{
+    enum http_chunks_state state;
+    size_t at = 0;
+    do {
+        struct slice data;
+        size_t step;
+        state = http_chunks_next(chunks, bytes + at, n - at, &step, &data);
+        if (state == HTTP_CHUNKS_DATA)
+            buf_append_slice(body, data);
+        at += step;
+    } while (state == HTTP_CHUNKS_DATA);
+    *used = at;
+    return state;
 }

@@ -3,18 +3,21 @@
 #include "server/http_internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 bool http_conn_may_take(const struct conn *conn)
 {
+    if (conn->receiving)
+        return http_receive_may_take(conn);
     return conn->fd >= 0 && !conn->last && conn->queued < HTTP_PIPELINE && (conn->reading || !conn->server->draining);
 }
 
 void http_conn_ready(struct conn *conn)
 {
-    /* While at work it looks at its queue by itself. */
+    /* While it takes requests it will look at its queue by itself. */
     if (conn->at_work || conn->is_ready)
         return;
     struct http_server *server = conn->server;
@@ -22,6 +25,19 @@ void http_conn_ready(struct conn *conn)
         event_active(&server->ready_event, EV_TIMEOUT, 0);
     TAILQ_INSERT_TAIL(&server->ready, conn, ready);
     conn->is_ready = true;
+}
+
+void http_conn_insert(struct conn *conn, struct http_request *request, struct http_request *before)
+{
+    struct http_request *at = STAILQ_FIRST(&conn->queue);
+    if (at == before) {
+        STAILQ_INSERT_HEAD(&conn->queue, request, next);
+    } else {
+        while (STAILQ_NEXT(at, next) != before)
+            at = STAILQ_NEXT(at, next);
+        STAILQ_INSERT_AFTER(&conn->queue, at, request, next);
+    }
+    conn->queued++;
 }
 
 static void forget_reading(struct conn *conn)
@@ -116,7 +132,7 @@ static enum http_timer_kind read_timer_kind(const struct conn *conn)
     if (conn->lingers)
         return HTTP_TIMER_LINGER;
     /* A client is not to blame for what we do not read. */
-    if (conn->reading)
+    if (conn->reading || conn->receiving)
         return http_conn_may_take(conn) ? HTTP_TIMER_HEADER : HTTP_TIMER_OFF;
     return conn->queued ? HTTP_TIMER_OFF : HTTP_TIMER_IDLE;
 }
@@ -139,10 +155,14 @@ static void set_timers(struct conn *conn)
 
 static void set_events(struct conn *conn)
 {
-    bool reads = !conn->eof && (conn->lingers || http_conn_may_take(conn));
+    bool takes = conn->lingers || http_conn_may_take(conn);
+    bool reads = !conn->eof && (takes || conn->streams);
     if (reads != conn->reads)
         (void)(reads ? event_add(&conn->read_event, NULL) : event_del(&conn->read_event));
+    else if (conn->watches && takes && reads) /* what came meanwhile had its edge */
+        event_active(&conn->read_event, EV_READ, 0);
     conn->reads = reads;
+    conn->watches = reads && !takes;
     bool writes = conn->blocked && !conn->lingers;
     if (writes != conn->writes)
         (void)(writes ? event_add(&conn->write_event, NULL) : event_del(&conn->write_event));
@@ -176,7 +196,7 @@ static void settle(struct conn *conn)
 /* Keeps what was not used for the next time; an idle connection keeps nothing. */
 static void keep_unread(struct conn *conn)
 {
-    if (conn->unread.n == 0 || conn->fd < 0 || conn->last) {
+    if (conn->unread.n == 0 || conn->fd < 0 || (conn->last && !conn->receiving)) {
         conn->discarded = conn->discarded || conn->unread.n;
         buf_free(&conn->in);
     } else if (conn->in.len == 0) {
@@ -190,7 +210,6 @@ static void keep_unread(struct conn *conn)
 
 void http_conn_work(struct conn *conn, struct slice fresh)
 {
-    conn->at_work = true;
     conn->unread = fresh;
     if (conn->in.len) {
         buf_append_slice(&conn->in, fresh);
@@ -198,12 +217,41 @@ void http_conn_work(struct conn *conn, struct slice fresh)
     }
     bool left;
     do {
+        conn->at_work = true;
         http_input_take(conn);
+        conn->at_work = false;
         left = http_output_write(conn);
     } while (left && conn->unread.n && http_conn_may_take(conn));
     keep_unread(conn);
-    conn->at_work = false;
+    if (conn->receiving)
+        http_receive_check(conn);
+    if (conn->streams)
+        http_stream_tell(conn);
     settle(conn);
+}
+
+/* Others get their turn before the connection is read on, as for a streamed body, which has no end in sight, also those
+ * of which the loop does not know yet. */
+static void read_again(struct conn *conn)
+{
+    if (conn->receiving) {
+        event_del(&conn->read_event);
+        event_add(&conn->read_event, NULL);
+    } else {
+        event_active(&conn->read_event, EV_READ, 0);
+    }
+}
+
+/* Nothing may be read now, but the client may have left. */
+static void watch(struct conn *conn)
+{
+    struct pollfd poll_fd = {.fd = conn->fd, .events = POLLRDHUP};
+    if (poll(&poll_fd, 1, 0) <= 0)
+        return;
+    if (poll_fd.revents & (POLLERR | POLLHUP))
+        http_conn_drop(conn);
+    conn->peer_closed = true;
+    http_conn_work(conn, (struct slice){NULL, 0});
 }
 
 /* Edge-triggered: the next event comes when something new has come. A read that did not fill the scratch has taken all
@@ -212,13 +260,16 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *conn = arg;
     struct http_server *server = conn->server;
+    if (conn->watches) {
+        watch(conn);
+        return;
+    }
     ssize_t n = recv(fd, server->scratch, sizeof server->scratch, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return;
     conn->peer_closed = conn->peer_closed || what & EV_CLOSED;
-    /* Others get their turn before it goes on. */
     if (n == (ssize_t)sizeof server->scratch || (n > 0 && conn->peer_closed) || (n < 0 && errno == EINTR))
-        event_active(&conn->read_event, EV_READ, 0);
+        read_again(conn);
     if (n < 0 && errno == EINTR)
         return;
     struct slice fresh = {server->scratch, n > 0 ? (size_t)n : 0};
@@ -257,7 +308,10 @@ void http_conn_timer_ended(void *arg, struct http_timer *timer, enum http_timer_
     switch (kind) {
     case HTTP_TIMER_HEADER:
         server->counts.timeouts++;
-        http_conn_refuse(conn, 408, "the request took too long to arrive");
+        if (conn->receiving)
+            http_receive_timed_out(conn);
+        else
+            http_conn_refuse(conn, 408, "the request took too long to arrive");
         break;
     case HTTP_TIMER_WRITE:
         server->counts.timeouts++;

@@ -1,6 +1,7 @@
 /* A whole connection from any bytes, over a socket pair: whatever comes and however it is cut, the statuses that go
  * out are the same, each request is answered once, and each shared part comes back once. The first byte says how large
- * the pieces are. Paths that begin with "/l" are answered later. */
+ * the pieces are. Paths that begin with "/l" are answered later, bodies for "/s" are streamed: for "/sp" with a
+ * pause behind each piece, for "/se" into a reply that is a stream, and "/sr" replies at once. */
 #include "server/http_internal.h"
 
 #include <stdlib.h>
@@ -20,6 +21,10 @@ struct run {
     struct buf out;
     unsigned statuses[MAX_STATUSES];
     unsigned status_count;
+    struct http_request *paused; /* since the last turn; at most one of a connection */
+    unsigned ends;
+    unsigned streamed;
+    uint64_t echoed; /* a sum over what streams echoed */
 };
 
 static void require(bool truth)
@@ -43,12 +48,84 @@ static void reply(struct run *run, struct http_request *request)
     http_reply_send(request);
 }
 
+static bool is_streamed(void *arg, const struct http_request *request)
+{
+    (void)arg;
+    struct slice path = http_request_path(request);
+    return path.n > 1 && path.p[1] == 's';
+}
+
+static char kind_of(const struct http_request *request)
+{
+    struct slice path = http_request_path(request);
+    return path.n > 2 ? path.p[2] : '\0';
+}
+
+static void on_data(void *arg, struct http_request *request, struct slice bytes)
+{
+    struct run *run = arg;
+    require(bytes.n > 0 && run->paused == NULL);
+    if (kind_of(request) == 'e') {
+        http_stream_copy(request, bytes);
+    } else if (kind_of(request) == 'p') {
+        http_request_pause(request);
+        run->paused = request;
+    }
+}
+
+static void on_end(void *arg, struct http_request *request, struct http_body_end end)
+{
+    struct run *run = arg;
+    run->ends++;
+    run->paused = NULL;
+    if (kind_of(request) == 'e') {
+        run->taken++;
+        http_stream_shared(request, SLICE("end"), release, run);
+        http_stream_end(request);
+        return;
+    }
+    if (end.how != HTTP_BODY_WHOLE)
+        http_reply_status(request, end.status ? end.status : 410);
+    reply(run, request);
+}
+
+static void on_gone(void *arg, struct http_request *request)
+{
+    struct run *run = arg;
+    run->ends++; /* in place of the body's */
+    run->taken++;
+    http_stream_shared(request, SLICE("end"), release, run);
+    http_stream_end(request);
+}
+
+static void stream(struct run *run, struct http_request *request)
+{
+    if (kind_of(request) == 'r') {
+        reply(run, request);
+        return;
+    }
+    run->streamed++;
+    if (kind_of(request) == 'e')
+        http_reply_stream(request, &(struct http_stream){.gone = on_gone, .arg = run});
+    http_request_receive(request, &(struct http_receiver){on_data, on_end, run});
+}
+
+static void resume_paused(struct run *run)
+{
+    struct http_request *request = run->paused;
+    run->paused = NULL;
+    if (request)
+        http_request_resume(request);
+}
+
 static void handle(void *arg, struct http_request *request)
 {
     struct run *run = arg;
     run->handled++;
     struct slice path = http_request_path(request);
-    if (path.n > 1 && path.p[1] == 'l' && run->held_count < MAX_HELD)
+    if (http_request_is_streamed(request))
+        stream(run, request);
+    else if (path.n > 1 && path.p[1] == 'l' && run->held_count < MAX_HELD)
         run->held[run->held_count++] = request;
     else
         reply(run, request);
@@ -73,6 +150,24 @@ static bool read_out(struct run *run, int fd)
     }
 }
 
+static const char *take_chunks(struct run *run, const char *at, const char *end)
+{
+    size_t size = 1;
+    while (size) {
+        char *line_end;
+        require(end - at > 4);
+        size = strtoull(at, &line_end, 16);
+        require(line_end > at && (size_t)(end - line_end) >= size + 4 && memcmp(line_end, "\r\n", 2) == 0);
+        at = line_end + 2;
+        for (size_t i = 0; i < size; i++)
+            run->echoed = run->echoed * 31 + (unsigned char)at[i];
+        at += size;
+        require(memcmp(at, "\r\n", 2) == 0);
+        at += 2;
+    }
+    return at;
+}
+
 /* The statuses of the replies; the heads are our own, so anything odd in them is a fault. */
 static void take_statuses(struct run *run)
 {
@@ -83,13 +178,17 @@ static void take_statuses(struct run *run)
         unsigned status = (unsigned)atoi(at + 9);
         const char *head_end = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
         require(head_end != NULL);
-        if (status != 100) {
-            const char *length = memmem(at, (size_t)(head_end - at), "\r\nContent-Length: ", 18);
-            require(length != NULL && run->status_count < MAX_STATUSES);
-            run->statuses[run->status_count++] = status;
-            head_end += atol(length + 18);
-        }
+        const char *length = memmem(at, (size_t)(head_end - at), "\r\nContent-Length: ", 18);
+        bool is_chunked = memmem(at, (size_t)(head_end - at), "\r\nTransfer-Encoding: chunked", 28);
         at = head_end + 4;
+        if (status == 100)
+            continue;
+        require(run->status_count < MAX_STATUSES);
+        run->statuses[run->status_count++] = status;
+        if (is_chunked)
+            at = take_chunks(run, at, end);
+        else
+            at = length ? at + atol(length + 18) : end; /* the body of a stream to HTTP/1.0 */
         require(at <= end);
     }
 }
@@ -107,6 +206,7 @@ static void run_connection(struct run *run, const char *bytes, size_t n, size_t 
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
     run->base = event_base_new();
     run->server = http_server_new(run->base, &limits, handle, run);
+    http_server_stream_bodies(run->server, is_streamed, NULL);
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     (void)http_conn_start(run->server, fds[0], &peer);
 
@@ -120,6 +220,7 @@ static void run_connection(struct run *run, const char *bytes, size_t n, size_t 
             (void)shutdown(fds[1], SHUT_WR);
         (void)event_base_loop(run->base, EVLOOP_NONBLOCK);
         reply_to_held(run);
+        resume_paused(run);
         ended = read_out(run, fds[1]);
     }
     require(ended); /* a connection never hangs */
@@ -132,6 +233,7 @@ static void run_connection(struct run *run, const char *bytes, size_t n, size_t 
     http_server_counts(run->server, &counts);
     require(counts.requests == run->handled && counts.connections_open == 0);
     require(run->taken == run->released && run->taken == run->handled);
+    require(run->ends == run->streamed && counts.streams_open == 0);
     http_server_free(run->server);
     event_base_free(run->base);
     if (run->out.len)
@@ -152,6 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run_connection(&whole, (const char *)data + 1, size - 1, size);
     run_connection(&pieces, (const char *)data + 1, size - 1, 1 + data[0] % 64U);
     require(whole.status_count == pieces.status_count);
+    require(whole.echoed == pieces.echoed);
     require(memcmp(whole.statuses, pieces.statuses, whole.status_count * sizeof whole.statuses[0]) == 0);
     return 0;
 }

@@ -273,13 +273,6 @@ static void an_end_that_comes_with_bytes_is_seen(void **state)
     test_server_stop(server, NULL);
 }
 
-static void close_with_reset(int fd)
-{
-    struct linger none = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    (void)close(fd);
-}
-
 static void a_client_that_goes_away_harms_nobody(void **state)
 {
     (void)state;
@@ -289,7 +282,7 @@ static void a_client_that_goes_away_harms_nobody(void **state)
         test_send_str(fd, i % 2 ? GET("/later?20") GET("/big") : GET("/big") GET("/later?5") "GET /part");
         if (i % 3)
             (void)usleep(1000);
-        close_with_reset(fd);
+        test_close_with_reset(fd);
     }
     /* A held request whose client is gone may still be replied to. */
     int fd = test_connect(server);
@@ -297,7 +290,7 @@ static void a_client_that_goes_away_harms_nobody(void **state)
     unsigned handled = atomic_load(&server->handled);
     test_send_str(fd, GET("/hold"));
     test_wait(&server->handled, handled + 1);
-    close_with_reset(fd);
+    test_close_with_reset(fd);
     fd = test_connect(server);
     (void)usleep(20 * 1000);
     test_send_str(fd, GET("/let-go"));

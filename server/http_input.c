@@ -9,7 +9,7 @@ static void begin(struct conn *conn)
     conn->restart = true;
 }
 
-static void use(struct conn *conn, size_t n)
+void http_input_use(struct conn *conn, size_t n)
 {
     conn->unread.p += n;
     conn->unread.n -= n;
@@ -44,17 +44,22 @@ static void take_head(struct conn *conn)
     struct http_request *request = conn->reading;
     struct http_head *head = &request->head;
     request->bytes = arena_copy(request->arena, (struct slice){conn->unread.p, head->size}).p;
-    use(conn, head->size);
+    http_input_use(conn, head->size);
     http_request_set_id(request, true);
 
-    const struct http_limits *limits = &conn->server->limits;
-    if (head->has_length && head->content_length > limits->max_body) {
-        http_conn_refuse(conn, 413, "the body is too large");
-        return;
-    }
     bool has_body = head->chunked || head->content_length > 0;
     if (!has_body) {
         dispatch(conn);
+        return;
+    }
+    const struct http_server *server = conn->server;
+    const struct http_limits *limits = &server->limits;
+    if (server->streams && server->streams(server->streams_arg, request)) {
+        http_receive_begin(conn);
+        return;
+    }
+    if (head->content_length > limits->max_body) {
+        http_conn_refuse(conn, 413, "the body is too large");
         return;
     }
     conn->phase = head->chunked ? HTTP_READ_CHUNKS : HTTP_READ_BODY;
@@ -87,7 +92,7 @@ static bool read_body(struct conn *conn)
     size_t missing = (size_t)request->head.content_length - request->body.len;
     size_t take = conn->unread.n < missing ? conn->unread.n : missing;
     buf_append(&request->body, conn->unread.p, take);
-    use(conn, take);
+    http_input_use(conn, take);
     if (take < missing)
         return false;
     dispatch(conn);
@@ -100,7 +105,7 @@ static bool read_chunks(struct conn *conn)
     size_t used;
     enum http_chunks_state state =
         http_chunks_read(&request->chunks, conn->unread.p, conn->unread.n, &used, &request->body);
-    use(conn, used);
+    http_input_use(conn, used);
     switch (state) {
     case HTTP_CHUNKS_DONE:
         dispatch(conn);
@@ -109,6 +114,7 @@ static bool read_chunks(struct conn *conn)
         http_conn_refuse(conn, request->chunks.status, request->chunks.reason);
         return true;
     case HTTP_CHUNKS_MORE:
+    case HTTP_CHUNKS_DATA:
         break;
     }
     return false;
@@ -130,7 +136,11 @@ static bool read_phase(struct conn *conn)
 void http_input_take(struct conn *conn)
 {
     bool more = true;
-    while (more && conn->unread.n && http_conn_may_take(conn)) {
+    while (more && (conn->unread.n || http_receive_is_due(conn)) && http_conn_may_take(conn)) {
+        if (conn->receiving) {
+            http_receive_take(conn);
+            continue;
+        }
         if (!conn->reading)
             begin(conn);
         more = read_phase(conn);

@@ -3,14 +3,20 @@
  *   http_server.c   accepts, counts, drains
  *   http_conn.c     one connection: events, timers, its end
  *   http_input.c    bytes in -> requests -> the handler
+ *   http_receive.c  bodies that are handed over piece by piece
  *   http_reply.c    what the handler says -> a reply's head and parts
+ *   http_stream.c   replies that are made piece by piece
  *   http_output.c   replies in order -> the socket
  *   http_request.c  requests: pool and accessors
  *
  * A connection's requests stand in a queue in the order in which they came; replies leave in that order. A connection
  * whose socket is gone stays until the handler has answered each request of it. All work on a connection is done by
  * http_conn_work; http_reply_send only notes that there is some, so that neither the handler nor a release() is ever
- * called from inside http_reply_send, and replies that are ready together leave together. */
+ * called from inside http_reply_send, and replies that are ready together leave together. The functions for streams do
+ * the same.
+ *
+ * A request whose body is streamed stands in the queue from its head on, as the last, and is conn->receiving until the
+ * body has ended; a reply that is a stream leaves its place when it was ended and written. */
 #ifndef NOF0_SERVER_HTTP_INTERNAL_H
 #define NOF0_SERVER_HTTP_INTERNAL_H
 
@@ -22,6 +28,7 @@
 
 #include <netinet/in.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
 
 enum {
     HTTP_SCRATCH = 64 * 1024,    /* bytes read at once */
@@ -35,6 +42,8 @@ enum {
 };
 
 struct conn;
+struct http_intake; /* http_receive.c */
+struct http_outlet; /* http_stream.c */
 
 struct http_part {
     struct slice bytes;         /* of a file only n */
@@ -52,12 +61,14 @@ struct http_request {
     const char *bytes; /* the head's, in the arena */
     struct buf body;
     struct http_chunks chunks;
+    struct http_intake *intake; /* of a streamed body, in the arena; else NULL */
     char id[HTTP_ID_SIZE];
 
     /* The reply. */
+    struct http_outlet *outlet; /* of a stream, else NULL */
     unsigned status;
-    bool replied;
-    bool close; /* afterwards */
+    bool replied; /* of a stream: ended */
+    bool close;   /* afterwards */
     bool head_built;
     bool drops_body; /* HEAD, 204, 304 */
     unsigned part_count;
@@ -83,10 +94,11 @@ struct conn {
     int fd; /* -1 once closed */
     unsigned queued;
     struct http_requests queue;
-    struct http_request *reading; /* began, not complete; NULL between requests */
-    struct buf in;                /* read, not used yet; no memory while empty */
-    struct slice unread;          /* what of `in` or of the scratch is not used yet, while at work */
-    int64_t read_us;              /* of the last read */
+    struct http_request *reading;   /* began, not complete; NULL between requests */
+    struct http_request *receiving; /* in the queue, its streamed body has not ended; `reading` is NULL then */
+    struct buf in;                  /* read, not used yet; no memory while empty */
+    struct slice unread;            /* what of `in` or of the scratch is not used yet, while at work */
+    int64_t read_us;                /* of the last read */
     struct event read_event;
     struct event write_event;
     struct http_timer read_timer;  /* header, idle or linger */
@@ -96,10 +108,11 @@ struct conn {
         struct in6_addr v6;
     } peer;
     uint8_t peer_family;
-    uint8_t phase; /* enum http_reading */
-    bool at_work;
+    uint8_t phase;    /* enum http_reading */
+    bool at_work;     /* takes requests; writing follows */
     bool is_ready;    /* stands in the server's list of connections with work */
     bool reads;       /* read_event is on */
+    bool watches;     /* but only to see the client leave */
     bool writes;      /* write_event is on */
     bool blocked;     /* the socket takes no more now */
     bool held;        /* small segments wait until they are pushed */
@@ -113,6 +126,7 @@ struct conn {
     bool lingers;     /* all is sent; reads and drops what still comes */
     bool eof;         /* the client will send no more */
     uint32_t lingered;
+    uint32_t streams; /* of its replies, open ones */
 };
 
 TAILQ_HEAD(http_ready, conn);
@@ -122,6 +136,8 @@ struct http_server {
     struct http_limits limits;
     http_handler *handler;
     void *arg;
+    bool (*streams)(void *arg, const struct http_request *request); /* NULL: bodies come whole */
+    void *streams_arg;
 
     int listen_fd;
     struct event accept_event;
@@ -160,6 +176,8 @@ void http_conn_drop(struct conn *conn);
 void http_conn_free(struct conn *conn);
 /* Work is waiting: it will be done from the loop. */
 void http_conn_ready(struct conn *conn);
+/* Puts a reply of this layer's own into the queue before another's place. */
+void http_conn_insert(struct conn *conn, struct http_request *request, struct http_request *before);
 /* Answers with an error document and closes afterwards; `reading` becomes that reply when it began. */
 void http_conn_refuse(struct conn *conn, unsigned status, const char *reason);
 void http_conn_timer_ended(void *arg, struct http_timer *timer, enum http_timer_kind kind);
@@ -168,6 +186,21 @@ bool http_conn_may_take(const struct conn *conn);
 /* http_input.c */
 /* Uses conn->unread up as far as it may. */
 void http_input_take(struct conn *conn);
+void http_input_use(struct conn *conn, size_t n);
+
+/* http_receive.c */
+/* The head of conn->reading is complete, and its body is to be streamed: the handler's turn. */
+void http_receive_begin(struct conn *conn);
+bool http_receive_may_take(const struct conn *conn);
+/* Whether the end of the body is to be told, though nothing is unread. */
+bool http_receive_is_due(const struct conn *conn);
+/* Hands over what is unread as far as it belongs to the body. */
+void http_receive_take(struct conn *conn);
+/* Tells the handler when the rest will never come. */
+void http_receive_check(struct conn *conn);
+void http_receive_timed_out(struct conn *conn);
+/* The request was replied to: what remains of its body is nobody's. */
+void http_receive_forget(struct http_request *request);
 
 /* http_output.c */
 /* Takes the requests out of the queue that are answered; their replies are not sent. */
@@ -179,6 +212,21 @@ bool http_output_write(struct conn *conn);
 void http_reply_build_head(struct http_request *request);
 void http_reply_error(struct http_request *request, unsigned status, const char *reason);
 void http_reply_interim(struct http_request *request);
+/* A caller that breaks the contract would write over memory: better to end here, in every build. */
+void http_must(bool truth, const char *what);
+
+/* http_stream.c */
+/* The parts of an open or ended stream's body that are next, without the head. */
+int http_stream_fill(const struct http_request *request, struct iovec *pieces, int room);
+/* The socket took n bytes; releases what is done. Returns how many of them were of this stream. */
+size_t http_stream_took(struct http_request *request, size_t n);
+bool http_stream_is_chunked(const struct http_request *request);
+/* Whether it was ended and everything behind the head is written. */
+bool http_stream_is_over(const struct http_request *request);
+/* Calls what is due of the connection's streams. */
+void http_stream_tell(struct conn *conn);
+/* Releases and frees. */
+void http_stream_free(struct http_request *request);
 
 /* http_request.c */
 struct http_request *http_request_take(struct conn *conn);

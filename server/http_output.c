@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 enum {
     /* Of one write: each reply that may wait, as head, body and tail. */
@@ -21,6 +20,13 @@ struct batch {
     size_t file_left;
     struct iovec pieces[MAX_PIECES];
 };
+
+/* The same for the body of a stream. */
+static bool add_stream(const struct http_request *request, struct batch *batch)
+{
+    batch->count += http_stream_fill(request, batch->pieces + batch->count, MAX_PIECES - batch->count);
+    return request->replied && batch->count < MAX_PIECES;
+}
 
 /* Appends what is left of one request's reply; false when nothing may be added behind it. */
 static bool add_pieces(const struct http_request *request, struct batch *batch)
@@ -45,7 +51,7 @@ static bool add_pieces(const struct http_request *request, struct batch *batch)
         batch->pieces[batch->count++] = (struct iovec){(char *)piece.p + skip, piece.n - skip};
         skip = 0;
     }
-    return true;
+    return !request->outlet || add_stream(request, batch);
 }
 
 static size_t reply_size(const struct http_request *request)
@@ -77,7 +83,7 @@ static bool gather(struct conn *conn, struct batch *batch)
     struct http_request *request;
     STAILQ_FOREACH(request, &conn->queue, next)
     {
-        if (!request->replied)
+        if (!request->replied && !request->outlet)
             break;
         if (!request->head_built) {
             settle_close(conn, request);
@@ -104,13 +110,6 @@ static ssize_t write_batch(int fd, struct batch *batch)
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void leave_queue(struct conn *conn, struct http_request *request)
-{
-    STAILQ_REMOVE_HEAD(&conn->queue, next);
-    conn->queued--;
-    http_request_done(request);
-}
-
 void http_output_forget(struct conn *conn)
 {
     struct http_request *request = STAILQ_FIRST(&conn->queue);
@@ -125,28 +124,54 @@ void http_output_forget(struct conn *conn)
     }
 }
 
+/* The first reply of the queue is written. */
+static void leave(struct conn *conn, struct http_request *request)
+{
+    bool close = request->close;
+    STAILQ_REMOVE_HEAD(&conn->queue, next);
+    conn->queued--;
+    http_request_done(request);
+    if (!close)
+        return;
+    /* What stands behind a reply that closes the connection is never sent. */
+    conn->discarded = conn->discarded || conn->queued > 0;
+    conn->closes = true;
+    http_output_forget(conn);
+}
+
 static bool account(struct conn *conn, size_t written)
 {
     bool left = false;
     conn->server->counts.bytes_out += written;
     struct http_request *request;
-    while (written && (request = STAILQ_FIRST(&conn->queue))) {
+    while (written && !conn->closes && (request = STAILQ_FIRST(&conn->queue))) {
         size_t rest = reply_size(request) - request->sent;
         if (written < rest) {
             request->sent += written;
             break;
         }
         written -= rest;
-        left = true;
-        bool close = request->close;
-        leave_queue(conn, request);
-        if (close) {
-            /* What stands behind a reply that closes the connection is never sent. */
-            conn->discarded = conn->discarded || conn->queued > 0;
-            conn->closes = true;
-            http_output_forget(conn);
-            break;
+        if (request->outlet) {
+            request->sent += rest;
+            written -= http_stream_took(request, written);
+            if (!http_stream_is_over(request))
+                break;
         }
+        left = true;
+        leave(conn, request);
+    }
+    return left;
+}
+
+/* A stream whose end takes no bytes of its own leaves without a write. */
+static bool leave_ended_streams(struct conn *conn)
+{
+    bool left = false;
+    struct http_request *request;
+    while (!conn->closes && (request = STAILQ_FIRST(&conn->queue)) && request->outlet && request->head_built &&
+           request->sent == request->head_bytes.n && http_stream_is_over(request)) {
+        left = true;
+        leave(conn, request);
     }
     return left;
 }
@@ -169,7 +194,7 @@ static void push(struct conn *conn)
 
 bool http_output_write(struct conn *conn)
 {
-    bool left = false;
+    bool left = leave_ended_streams(conn);
     bool wrote = false;
     conn->blocked = false;
     for (int round = 0; conn->fd >= 0 && !conn->closes; round++) {

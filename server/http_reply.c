@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A caller that breaks the contract would write over memory: better to end here, in every build. */
-static void must(bool truth, const char *what)
+void http_must(bool truth, const char *what)
 {
     if (truth)
         return;
@@ -51,7 +50,7 @@ void http_reply_header(struct http_request *request, const char *name, struct sl
 
 static void add_part(struct http_request *request, struct http_part part)
 {
-    must(request->part_count < HTTP_REPLY_PARTS, "a reply has too many parts");
+    http_must(request->part_count < HTTP_REPLY_PARTS, "a reply has too many parts");
     request->parts[request->part_count++] = part;
 }
 
@@ -72,8 +71,10 @@ void http_reply_file(struct http_request *request, int fd, size_t size, void (*r
 
 void http_reply_send(struct http_request *request)
 {
-    must(!request->replied, "a request was replied to twice");
+    http_must(!request->replied, "a request was replied to twice");
     request->replied = true;
+    if (request->intake)
+        http_receive_forget(request);
     http_conn_ready(request->conn);
 }
 
@@ -164,7 +165,7 @@ void http_reply_head(struct http_request *request, unsigned status, struct slice
     request->ready_head = (struct slice){head, lines.n};
 }
 
-static char *append_status_and_length(char *at, const struct http_request *request, bool no_content)
+static char *append_status_and_length(char *at, const struct http_request *request, bool no_length)
 {
     char number[NUM_TEXT_SIZE];
     struct slice line = status_line(request->status);
@@ -174,7 +175,7 @@ static char *append_status_and_length(char *at, const struct http_request *reque
         at = append(at, (struct slice){number, num_format_i64(number, request->status)});
         at = append(at, SLICE(" \r\n"));
     }
-    if (no_content)
+    if (no_length)
         return at;
     size_t body_size = 0;
     for (unsigned i = 0; i < request->part_count; i++)
@@ -193,8 +194,10 @@ void http_reply_build_head(struct http_request *request)
     if (!head || request->headers_size) {
         head = arena_alloc(request->arena, request->ready_head.n + request->headers_size + OWN_LINES);
         at = request->ready_head.p ? append(head, request->ready_head)
-                                   : append_status_and_length(head, request, no_content);
+                                   : append_status_and_length(head, request, no_content || request->outlet);
     }
+    if (request->outlet && http_stream_is_chunked(request))
+        at = append(at, SLICE("Transfer-Encoding: chunked\r\n"));
     at = append(at, date_line(request->conn->server));
     at = append(at, request->close ? SLICE("Connection: close\r\n") : SLICE("Connection: keep-alive\r\n"));
     at = append(at, SLICE("X-Request-Id: "));

@@ -37,6 +37,8 @@ void http_request_done(struct http_request *request)
         if (request->parts[i].release)
             request->parts[i].release(request->parts[i].arg);
     buf_free(&request->body);
+    if (request->outlet)
+        http_stream_free(request);
     if (server->pooled >= HTTP_POOL) {
         free_request(request);
         return;

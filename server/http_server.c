@@ -90,12 +90,19 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct http_server *server = arg;
-    struct conn *conn;
-    while ((conn = TAILQ_FIRST(&server->ready))) {
+    /* Those that have work again right away have their turn in the loop's next round, behind timers and sockets: a
+     * stream may be filled as quickly as it is read. */
+    struct conn *last = TAILQ_LAST(&server->ready, http_ready);
+    struct conn *conn = NULL;
+    while (conn != last) {
+        conn = TAILQ_FIRST(&server->ready);
         TAILQ_REMOVE(&server->ready, conn, ready);
         conn->is_ready = false;
         http_conn_work(conn, (struct slice){NULL, 0});
     }
+    static const struct timeval at_once = {0, 0};
+    if (!TAILQ_EMPTY(&server->ready))
+        event_add(&server->ready_event, &at_once);
 }
 
 static void on_drained(evutil_socket_t fd, short what, void *arg)
@@ -148,6 +155,13 @@ void http_server_set_limits(struct http_server *server, const struct http_limits
     server->timers.lasts_ms[HTTP_TIMER_HEADER] = limits->header_timeout_ms;
     server->timers.lasts_ms[HTTP_TIMER_IDLE] = limits->idle_timeout_ms;
     server->timers.lasts_ms[HTTP_TIMER_WRITE] = limits->write_timeout_ms;
+}
+
+void http_server_stream_bodies(struct http_server *server,
+                               bool (*streams)(void *arg, const struct http_request *request), void *arg)
+{
+    server->streams = streams;
+    server->streams_arg = arg;
 }
 
 bool http_server_accept(struct http_server *server, int listen_fd, struct err *err)

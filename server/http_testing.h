@@ -33,6 +33,7 @@ struct test_server {
     atomic_uint released;
     atomic_uint handled;
     atomic_bool drained;
+    void *more; /* of the one test program */
 };
 
 static inline void test_release(void *arg)
@@ -146,7 +147,8 @@ static inline struct http_limits test_limits(void)
                                 .write_timeout_ms = 20000};
 }
 
-static inline struct test_server *test_server_start(struct http_limits limits)
+/* A server that is still to go, so that it can be changed before its thread runs. */
+static inline struct test_server *test_server_new(struct http_limits limits, http_handler *handler)
 {
     struct test_server *server = calloc(1, sizeof *server);
     assert_non_null(server);
@@ -155,7 +157,7 @@ static inline struct test_server *test_server_start(struct http_limits limits)
     for (size_t i = 0; i < BIG; i++)
         server->big[i] = (char)('a' + i % 23);
     server->base = event_base_new();
-    server->http = http_server_new(server->base, &limits, test_handle, server);
+    server->http = http_server_new(server->base, &limits, handler, server);
     struct err err = ERR_INIT;
     int fd = http_listen("127.0.0.1", 0, &server->port, &err);
     if (fd < 0 || !http_server_accept(server->http, fd, &err))
@@ -164,7 +166,18 @@ static inline struct test_server *test_server_start(struct http_limits limits)
     server->drain_fd = eventfd(0, EFD_NONBLOCK);
     event_base_once(server->base, server->stop_fd, EV_READ, test_on_stop, server->base, NULL);
     event_base_once(server->base, server->drain_fd, EV_READ, test_on_drain, server, NULL);
+    return server;
+}
+
+static inline void test_server_go(struct test_server *server)
+{
     assert_int_equal(pthread_create(&server->thread, NULL, test_server_run, server), 0);
+}
+
+static inline struct test_server *test_server_start(struct http_limits limits)
+{
+    struct test_server *server = test_server_new(limits, test_handle);
+    test_server_go(server);
     return server;
 }
 
@@ -264,8 +277,8 @@ static inline const char *test_header(const struct test_reply *reply, const char
     return value;
 }
 
-/* Reads one reply, not a byte more. `bodiless`: the request was HEAD. */
-static inline void test_read_reply(int fd, struct test_reply *reply, bool bodiless)
+/* Reads one reply's head, not a byte more. */
+static inline void test_read_head(int fd, struct test_reply *reply)
 {
     memset(reply, 0, sizeof *reply);
     size_t n = 0;
@@ -277,6 +290,12 @@ static inline void test_read_reply(int fd, struct test_reply *reply, bool bodile
     }
     assert_memory_equal(reply->head, "HTTP/1.1 ", 9);
     reply->status = (unsigned)atoi(reply->head + 9);
+}
+
+/* Reads one reply that has a Content-Length, not a byte more. `bodiless`: the request was HEAD. */
+static inline void test_read_reply(int fd, struct test_reply *reply, bool bodiless)
+{
+    test_read_head(fd, reply);
     if (bodiless || reply->status == 204 || reply->status == 304 || reply->status == 100)
         return;
     char value[256];
@@ -301,6 +320,41 @@ static inline void test_expect(int fd, unsigned status, const char *body)
     if (body)
         assert_string_equal(reply.body, body);
     test_reply_free(&reply);
+}
+
+/* One chunk of a chunked body; the last one has 0 bytes. */
+static inline size_t test_read_chunk(int fd, char *bytes, size_t room)
+{
+    char line[20];
+    size_t n = 0;
+    while (n < 2 || line[n - 1] != '\n') {
+        assert_true(n < sizeof line - 1);
+        assert_int_equal(recv(fd, line + n, 1, 0), 1);
+        n++;
+    }
+    size_t size = strtoull(line, NULL, 16);
+    assert_true(size <= room);
+    if (size)
+        assert_int_equal(recv(fd, bytes, size, MSG_WAITALL), size);
+    assert_int_equal(recv(fd, line, 2, MSG_WAITALL), 2);
+    assert_memory_equal(line, "\r\n", 2);
+    return size;
+}
+
+static inline void test_expect_chunk(int fd, const char *text)
+{
+    char bytes[1000];
+    size_t n = test_read_chunk(fd, bytes, sizeof bytes - 1);
+    bytes[n] = '\0';
+    assert_string_equal(bytes, text);
+}
+
+/* A close that the other side sees as a reset. */
+static inline void test_close_with_reset(int fd)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    (void)close(fd);
 }
 
 static inline void test_expect_end(int fd)

@@ -27,6 +27,9 @@ SEEDS = [
     b"GET /api/trades?model_id=m&limit=5&before=1.5 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip;q=0.5, *;q=0\r\n"
     b'If-None-Match: W/"abc", "d"\r\nX-Request-Id: r-1\r\n\r\n',
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\nGET / HTTP/1.0\r\n\r\n",
+    b"\x06POST /sp HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nabcdefgPOST /se HTTP/1.1\r\nHost: a\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n5;x\r\nabcde\r\n0\r\n\r\nPOST /sr HTTP/1.0\r\nContent-Length: 1\r\n\r\na",
+    b"\x01POST /s HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabcGET /l HTTP/1.1\r\nHost: a\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"a=1&b=%20&c=%zz&a=2", b"limit=5&model_id=gpt-5",
     b"gzip, deflate;q=0.5, identity;q=0", b'W/"x", "y", *', b"lastHourlyMarker=198",
     b"server:\n  port: ${NOF0_PORT:-8888}\n  host: '127.0.0.1'\nlog: {level: info}\n", b"a: &x [1, *x]\n", b"${A:-${B}}",
