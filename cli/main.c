@@ -1,6 +1,7 @@
 /* nof0ctl, the operator's tool: finds the subcommand in the table below and runs it. */
 #include "cli/cli_internal.h"
 #include "cli/cmd_cache.h"
+#include "cli/cmd_capture.h"
 #include "cli/cmd_demo.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
@@ -22,6 +23,7 @@ static const struct command commands[] = {
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
     {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
     {"export", cmd_export, "write what was imported as legacy JSON files again"},
+    {"capture", cmd_capture, "download a running API into a folder of legacy JSON files"},
     {"cache", cmd_cache, "fill Redis from Postgres, compare the two, count or drop what is there"},
     {"keys", cmd_keys, "list the names in Redis, or look for ones that do not belong there"},
     {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},

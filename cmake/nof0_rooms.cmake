@@ -17,6 +17,8 @@ if(NOF0_FUZZ)
 endif()
 find_package(Threads REQUIRED)
 target_link_libraries(nof0_flags INTERFACE Threads::Threads m)
+# A program loads only the libraries that it uses of those its rooms name.
+target_link_options(nof0_flags INTERFACE "LINKER:--as-needed")
 
 # nof0_package(TARGET module...): link the pkg-config modules publicly.
 function(nof0_package target)

@@ -25,8 +25,8 @@ ENDPOINTS = {
 
 
 def files(folder):
-    """Every JSON file's name in it."""
-    return sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    """The name of every JSON file in it that is no hidden one."""
+    return sorted(name for name in os.listdir(folder) if name.endswith(".json") and not name.startswith("."))
 
 
 def models(folder):
