@@ -45,6 +45,31 @@ Oid col_kind_oid(enum col_kind kind)
     return InvalidOid;
 }
 
+Oid col_kind_array_oid(enum col_kind kind)
+{
+    switch (kind) {
+    case COL_TEXT:
+        return 1009;
+    case COL_F64:
+        return 1022;
+    case COL_I64:
+        return 1016;
+    case COL_I32:
+        return 1007;
+    case COL_BOOL:
+        return 1000;
+    case COL_JSONB:
+        return 3807;
+    case COL_JSON:
+        return 199;
+    case COL_TSTZ:
+        return 1185;
+    case COL_UUID:
+        return 2951;
+    }
+    return InvalidOid;
+}
+
 const char *col_kind_sql(enum col_kind kind)
 {
     switch (kind) {

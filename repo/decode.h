@@ -18,8 +18,9 @@
 bool table_decode(const struct table *table, const PGresult *result, int row, int first_field, void *out_row,
                   struct arena *arena, struct err *err) MUST_CHECK;
 
-/* The Postgres type of a column kind, as in pg_type. */
+/* The Postgres type of a column kind, as in pg_type, and of an array of such. */
 Oid col_kind_oid(enum col_kind kind);
+Oid col_kind_array_oid(enum col_kind kind);
 
 /* "double precision", "bigint", ...: as information_schema.columns.data_type spells it. */
 const char *col_kind_sql(enum col_kind kind);

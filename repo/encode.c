@@ -181,6 +181,59 @@ bool table_put_params(struct params *params, const struct table *table, const vo
     return good;
 }
 
+/* Of one dimension, counted from 1 (PostgreSQL, array_send); has_null is set behind when there is one. */
+static size_t begin_array(struct buf *out, Oid element, size_t count)
+{
+    put_u32(out, count ? 1 : 0);
+    size_t flag_at = out->len;
+    put_u32(out, 0);
+    put_u32(out, element);
+    if (count) {
+        put_u32(out, (uint32_t)count);
+        put_u32(out, 1);
+    }
+    return flag_at;
+}
+
+static bool put_column_array(struct buf *out, const struct table *table, const struct column *column,
+                             const void *const *rows, size_t count, struct err *err)
+{
+    size_t flag_at = begin_array(out, col_kind_oid(column->kind), count);
+    for (size_t i = 0; i < count; i++) {
+        size_t length_at = out->len;
+        bool null = false;
+        put_u32(out, 0);
+        if (!put_column(out, table, column, rows[i], &null, err))
+            return false;
+        uint32_t length = htobe32(null ? UINT32_MAX : (uint32_t)(out->len - length_at - sizeof length));
+        memcpy(out->data + length_at, &length, sizeof length);
+        if (null) {
+            uint32_t has_null = htobe32(1);
+            memcpy(out->data + flag_at, &has_null, sizeof has_null);
+        }
+    }
+    return true;
+}
+
+bool table_put_arrays(struct params *params, const struct table *table, const void *const *rows, size_t count,
+                      struct err *err)
+{
+    struct buf bytes = BUF_INIT;
+    bool good = true;
+    for (size_t i = 0; good && i < table->column_count; i++) {
+        const struct column *column = &table->columns[i];
+        if (!column_is_written(column))
+            continue;
+        buf_clear(&bytes);
+        good = put_column_array(&bytes, table, column, rows, count, err);
+        if (good)
+            params_add_binary(params, col_kind_array_oid(column->kind),
+                              arena_copy(params->arena, buf_slice(&bytes)));
+    }
+    buf_free(&bytes);
+    return good;
+}
+
 void table_put_copy_header(struct buf *out)
 {
     buf_append(out, "PGCOPY\n\377\r\n\0", 11);

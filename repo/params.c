@@ -80,3 +80,70 @@ void params_add_bool(struct params *params, bool value)
 {
     add_copy(params, col_kind_oid(COL_BOOL), &(char){value ? 1 : 0}, 1);
 }
+
+/* The head of a one-dimensional array without NULLs (PostgreSQL, array_recv); returns where the elements begin. */
+static char *begin_array(struct params *params, enum col_kind kind, bool has_null, size_t count, size_t elements_size)
+{
+    const uint32_t head[] = {htobe32(count ? 1 : 0), htobe32(has_null ? 1 : 0), htobe32(col_kind_oid(kind)),
+                             htobe32((uint32_t)count), htobe32(1)};
+    size_t head_size = (count ? 5 : 3) * sizeof head[0];
+    char *bytes = arena_alloc(params->arena, head_size + elements_size);
+    memcpy(bytes, head, head_size);
+    params_add_binary(params, col_kind_array_oid(kind), (struct slice){bytes, head_size + elements_size});
+    return bytes + head_size;
+}
+
+static char *put_element(char *at, const void *bytes, size_t n)
+{
+    uint32_t length = htobe32((uint32_t)n);
+    memcpy(at, &length, sizeof length);
+    if (n)
+        memcpy(at + sizeof length, bytes, n);
+    return at + sizeof length + n;
+}
+
+void params_add_text_array(struct params *params, const struct slice *texts, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += sizeof(uint32_t) + texts[i].n;
+    char *at = begin_array(params, COL_TEXT, false, count, size);
+    for (size_t i = 0; i < count; i++)
+        at = put_element(at, texts[i].p, texts[i].n);
+}
+
+void params_add_i64_array(struct params *params, const int64_t *values, size_t count)
+{
+    char *at = begin_array(params, COL_I64, false, count, count * (sizeof(uint32_t) + sizeof values[0]));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t big = htobe64((uint64_t)values[i]);
+        at = put_element(at, &big, sizeof big);
+    }
+}
+
+void params_add_nullable_i64_array(struct params *params, const struct col_i64 *values, size_t count)
+{
+    size_t set = 0;
+    for (size_t i = 0; i < count; i++)
+        set += values[i].set;
+    char *at = begin_array(params, COL_I64, set < count, count, count * sizeof(uint32_t) + set * sizeof(uint64_t));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t big = htobe64((uint64_t)values[i].v);
+        const uint32_t null = UINT32_MAX;
+        if (values[i].set)
+            at = put_element(at, &big, sizeof big);
+        else
+            at = (char *)memcpy(at, &null, sizeof null) + sizeof null;
+    }
+}
+
+void params_add_f64_array(struct params *params, const double *values, size_t count)
+{
+    char *at = begin_array(params, COL_F64, false, count, count * (sizeof(uint32_t) + sizeof values[0]));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits = htobe64(bits);
+        at = put_element(at, &bits, sizeof bits);
+    }
+}

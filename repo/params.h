@@ -27,6 +27,11 @@ void params_add_i64(struct params *params, int64_t value);
 void params_add_i32(struct params *params, int32_t value);
 void params_add_f64(struct params *params, double value);
 void params_add_bool(struct params *params, bool value);
+/* Arrays: text[] (none of them NULL), bigint[], double precision[]. */
+void params_add_text_array(struct params *params, const struct slice *texts, size_t count);
+void params_add_i64_array(struct params *params, const int64_t *values, size_t count);
+void params_add_nullable_i64_array(struct params *params, const struct col_i64 *values, size_t count);
+void params_add_f64_array(struct params *params, const double *values, size_t count);
 /* Any type, already in its binary form; p == NULL is SQL NULL. */
 void params_add_binary(struct params *params, Oid type, struct slice bytes);
 

@@ -18,7 +18,7 @@ static void note_sent(struct pipeline *pipeline, bool is_preparation, const char
 static bool is_known(const struct pipeline *pipeline, const char *name)
 {
     for (size_t i = 0; i < pipeline->sent; i++)
-        if (pipeline->is_preparation[i] && pipeline->names[i] == name)
+        if (pipeline->is_preparation[i] && strcmp(pipeline->names[i], name) == 0)
             return true;
     return session_is_prepared(pipeline->session, name);
 }

@@ -21,7 +21,7 @@ struct pipeline {
 void pipeline_begin(struct pipeline *pipeline, struct session *session);
 
 /* Adds a statement with parameters (NULL: none); at most PIPELINE_MAX. `name` is a valid identifier, or NULL for one
- * that is not worth being prepared; it must live as long as the session. Parameters must have the same types at each
+ * that is not worth being prepared; it must live until pipeline_run. Parameters must have the same types at each
  * use. */
 void pipeline_add(struct pipeline *pipeline, const char *name, const char *sql, const struct params *params);
 

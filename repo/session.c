@@ -12,7 +12,7 @@
 struct session {
     PGconn *connection;
     int64_t patience_ms; /* 0: waits without end */
-    const char **prepared;
+    char **prepared; /* names */
     size_t prepared_count;
 };
 
@@ -82,6 +82,8 @@ void session_close(struct session *session)
     if (!session)
         return;
     PQfinish(session->connection);
+    for (size_t i = 0; i < session->prepared_count; i++)
+        free(session->prepared[i]);
     free(session->prepared);
     free(session);
 }
@@ -94,7 +96,7 @@ void session_set_patience(struct session *session, int64_t patience_ms)
 bool session_is_prepared(const struct session *session, const char *name)
 {
     for (size_t i = 0; i < session->prepared_count; i++)
-        if (session->prepared[i] == name)
+        if (strcmp(session->prepared[i], name) == 0)
             return true;
     return false;
 }
@@ -102,7 +104,7 @@ bool session_is_prepared(const struct session *session, const char *name)
 void session_note_prepared(struct session *session, const char *name)
 {
     session->prepared = mem_realloc(session->prepared, (session->prepared_count + 1) * sizeof session->prepared[0]);
-    session->prepared[session->prepared_count++] = name;
+    session->prepared[session->prepared_count++] = mem_strndup(name, strlen(name));
 }
 
 /* The connection's socket becomes readable, or writable where something waits to go out, before `deadline_ms`. */

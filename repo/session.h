@@ -25,7 +25,7 @@ PGconn *session_connection(struct session *session);
 /* Waits until PQgetResult gives something without blocking, within the patience. */
 bool session_await(struct session *session, struct err *err) MUST_CHECK;
 
-/* Which named statements the server has for this session. Names are told apart by their address. */
+/* Which named statements the server has for this session. */
 bool session_is_prepared(const struct session *session, const char *name);
 void session_note_prepared(struct session *session, const char *name);
 
