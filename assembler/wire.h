@@ -40,6 +40,7 @@ struct wire_shape {
     size_t field_count;
     size_t detail_offset; /* of wire_detail in the row struct */
     bool lenient;         /* a value of another type in an optional field goes to wire_detail and is no bad row */
+    bool strict;          /* the row has no wire_detail: unknown members are faults; only read, never written */
 };
 
 extern const struct wire_shape wire_account_total;  /* account_equity_snapshots_row */
@@ -52,6 +53,9 @@ extern const struct wire_shape wire_leader;         /* leaderboard_entries_row *
 extern const struct wire_shape wire_conversation;   /* conversations_row; "messages" goes beside it */
 extern const struct wire_shape wire_message;        /* conversation_messages_row */
 extern const struct wire_shape wire_cycle;          /* decision_cycles_row */
+extern const struct wire_shape wire_trader_state;   /* trader_state_row; strict, as the next two */
+extern const struct wire_shape wire_market_asset;   /* market_assets_row */
+extern const struct wire_shape wire_market_context; /* market_asset_ctx_row */
 
 /* A parsed wire_detail. Empty (all NULL) when the column was SQL NULL. */
 struct wire_detail {

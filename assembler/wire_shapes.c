@@ -59,6 +59,22 @@ static const struct wire_field cycle_fields[] = {
 };
 #undef ROW
 
+#define ROW struct trader_state_row
+static const struct wire_field trader_state_fields[] = {
+#include "assembler/wire_trader_state.def"
+};
+#undef ROW
+#define ROW struct market_assets_row
+static const struct wire_field market_asset_fields[] = {
+#include "assembler/wire_market_asset.def"
+};
+#undef ROW
+#define ROW struct market_asset_ctx_row
+static const struct wire_field market_context_fields[] = {
+#include "assembler/wire_market_context.def"
+};
+#undef ROW
+
 #define SHAPE(name, row, text, is_lenient)                                                                             \
     const struct wire_shape wire_##name = {                                                                            \
         .noun = (text),                                                                                                \
@@ -78,4 +94,17 @@ SHAPE(leader, leaderboard_entries_row, "leaderboard entry", false)
 SHAPE(conversation, conversations_row, "conversation", false)
 SHAPE(message, conversation_messages_row, "message", false)
 SHAPE(cycle, decision_cycles_row, "decision cycle", true)
+
+/* Rows without a wire_detail: they hold what they have columns for, and nothing else. */
+#define STRICT_SHAPE(name, text)                                                                                       \
+    const struct wire_shape wire_##name = {                                                                            \
+        .noun = (text),                                                                                                \
+        .fields = name##_fields,                                                                                       \
+        .field_count = sizeof name##_fields / sizeof name##_fields[0],                                                 \
+        .strict = true,                                                                                                \
+    };
+
+STRICT_SHAPE(trader_state, "trader's state")
+STRICT_SHAPE(market_asset, "instrument")
+STRICT_SHAPE(market_context, "market context")
 /* clang-format on */

@@ -29,7 +29,7 @@ static void check_id(struct source *source, const cJSON *payload, const char *pa
         fault(source, path, key, "is missing");
     else if (!cJSON_IsString(value))
         fault(source, path, key, "must be a text");
-    else if (strlen(value->valuestring) == 0 || strlen(value->valuestring) > IMPORT_KEY_MAX)
+    else if (strlen(value->valuestring) == 0 || strlen(value->valuestring) > WIRE_KEY_MAX)
         fault(source, path, key, "must have between 1 and 800 bytes");
 }
 

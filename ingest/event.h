@@ -1,11 +1,14 @@
 /* Events in: JSON items of one kind, read, checked and stored. An item is stored once however often it comes, and the
- * stored state does not depend on the order in which items come (docs/ingest.md says what tells items apart and which one
- * wins). Items are judged one by one; a bad one never keeps others from being stored, unless the batch is atomic. */
+ * stored state does not depend on the order in which items come (docs/ingest.md says what tells items apart and which
+ * one wins). Items are judged one by one; a bad one never keeps others from being stored, unless the batch is atomic.
+ */
 #ifndef NOF0_INGEST_EVENT_H
 #define NOF0_INGEST_EVENT_H
 
 #include "base/buf.h"
 #include "base/err.h"
+
+#include <stdint.h>
 
 enum event_kind {
 #define EVENT(id, name, noun, doc) EVENT_##id,
@@ -28,10 +31,10 @@ enum event_status {
 
 struct event_outcome {
     enum event_status status;
-    bool superseded;     /* accepted, but something newer is known already, so that nothing shows it */
-    struct slice id;     /* what tells the item apart, where it could be read; else p == NULL */
-    const char *code;    /* rejected: "invalid", "conflict" or "atomic" (a good item of an atomic batch with a bad one) */
-    struct slice path;   /* rejected: where in the item, "$.entry_price" */
+    bool superseded;   /* accepted, but something newer is known already, so that nothing shows it */
+    struct slice id;   /* what tells the item apart, where it could be read; else p == NULL */
+    const char *code;  /* rejected: "invalid", "conflict" or "atomic" (a good item of an atomic batch with a bad one) */
+    struct slice path; /* rejected: where in the item, "$.entry_price" */
     struct slice reason; /* rejected: "must be a number, is a text" */
 };
 
@@ -73,10 +76,10 @@ struct event_writer_options {
 struct event_writer *event_writer_open(const struct event_writer_options *options, struct err *err);
 void event_writer_close(struct event_writer *writer);
 
-/* Stores the batches (each at most once in its life) in one transaction, an atomic one in a transaction of its own. True:
- * no outcome is pending any more. False with *err: Postgres failed, and the outcomes of batches that were not stored are
- * still pending; whether they were stored is unknown when the connection was lost during the commit, and storing the same
- * items again is harmless. After ERR_UNAVAILABLE or ERR_TIMEOUT close the writer.
+/* Stores the batches (each at most once in its life) in one transaction, an atomic one in a transaction of its own.
+ * True: no outcome is pending any more. False with *err: Postgres failed, and the outcomes of batches that were not
+ * stored are still pending; whether they were stored is unknown when the connection was lost during the commit, and
+ * storing the same items again is harmless. After ERR_UNAVAILABLE or ERR_TIMEOUT close the writer.
  *
  * *version (may be NULL) receives a version of the data that has everything that was stored (repo/version.h); 0 when
  * nothing was. */

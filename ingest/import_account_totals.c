@@ -32,47 +32,16 @@ static bool contradicts_itself(const struct account_equity_snapshots_row *row, c
     return cJSON_IsObject(positions) && fabs(sum_unrealized(positions) - row->total_unrealized_pnl.v) > cent;
 }
 
-/* The map is stored whole, so its positions are only looked at. */
-static bool check_positions(struct import_pass *pass, const cJSON *map, const char *path)
-{
-    const char *map_path = wire_path_key(pass->arena, path, "positions");
-    if (!map || cJSON_IsNull(map))
-        return true;
-    if (!cJSON_IsObject(map)) {
-        import_fault(pass, map_path, "must be an object, is %s", wire_type_name(map));
-        return false;
-    }
-    struct wire_reader reader = pass->reader;
-    reader.partial = true;
-    bool good = true;
-    const cJSON *position;
-    cJSON_ArrayForEach(position, map)
-    {
-        struct positions_row row = {0};
-        good = wire_read_object(&reader, &wire_position, position,
-                                wire_path_key(pass->arena, map_path, position->string), &row) &&
-               good;
-    }
-    return good;
-}
-
 /* Reads and checks the keys of a row; false when it is bad. */
 static bool read_row(struct import_pass *pass, const cJSON *object, const char *path,
                      struct account_equity_snapshots_row *row)
 {
     bool good = wire_read_object(&pass->reader, &wire_account_total, object, path, row);
-    if (row->source_id.p && !import_check_key(pass, row->source_id, path, "id"))
+    if (row->source_id.p && !wire_check_key(&pass->reader, row->source_id, path, "id"))
         good = false;
-    if (row->model_id.p && !import_check_key(pass, row->model_id, path, "model_id"))
+    if (row->model_id.p && !wire_check_key(&pass->reader, row->model_id, path, "model_id"))
         good = false;
-    int64_t ms;
-    if (row->ts_s.set) {
-        if (import_cut_time(pass, row->ts_s.v, path, "timestamp", &ms))
-            row->ts_ms = col_i64(ms);
-        else
-            good = false;
-    }
-    return good;
+    return wire_cut_account_total(&pass->reader, row, path) && good;
 }
 
 /* Whether the row is the first with its id and with its model and instant. */
@@ -98,7 +67,7 @@ static bool element(struct import_pass *pass, const cJSON *object, const char *k
     struct account_equity_snapshots_row row = {0};
     bool good = read_row(pass, object, path, &row);
     const cJSON *positions = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, "positions") : NULL;
-    if (pass->walk == 0 && !check_positions(pass, positions, path))
+    if (pass->walk == 0 && !wire_check_positions(&pass->reader, positions, path))
         good = false;
     if (!is_new(pass, &row, path) || !good)
         return true;

@@ -1,7 +1,5 @@
 #include "base/mem.h"
 #include "base/num.h"
-#include "ingest/canonical.h"
-#include "ingest/digest.h"
 #include "ingest/import_parts.h"
 
 #include <inttypes.h>
@@ -25,34 +23,14 @@ static bool has_member(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key) != NULL;
 }
 
-static bool is_cycle(const cJSON *object)
-{
-    return !has_member(object, "messages") || has_member(object, "llm_response") || has_member(object, "user_prompt") ||
-           has_member(object, "cycle_id");
-}
-
-static void fill_derived(struct import_pass *pass, const cJSON *object, struct decision_cycles_row *row)
-{
-    if (row->user_prompt.p)
-        row->prompt_digest = digest_hex(pass->arena, row->user_prompt);
-    const cJSON *answer = cJSON_GetObjectItemCaseSensitive(object, "llm_response");
-    bool failed = cJSON_IsObject(answer) && has_member(answer, "failed_json_response_raw_text");
-    row->success = col_bool(!failed);
-    if (failed)
-        row->error_message = SLICE("the model's answer was no JSON");
-    int64_t us;
-    if (row->timestamp_s.set && instant_us_of_seconds(row->timestamp_s.v, &us))
-        row->executed_at = col_i64(us);
-}
-
 static bool cycle(struct import_pass *pass, const cJSON *object, const char *path, struct err *err)
 {
     struct conversations_state *state = pass->state;
     struct decision_cycles_row row = {0};
     bool good = wire_read_object(&pass->reader, &wire_cycle, object, path, &row);
-    if (row.source_id.p && !import_check_key(pass, row.source_id, path, "id"))
+    if (row.source_id.p && !wire_check_key(&pass->reader, row.source_id, path, "id"))
         good = false;
-    if (row.model_id.p && !import_check_key(pass, row.model_id, path, "model_id"))
+    if (row.model_id.p && !wire_check_key(&pass->reader, row.model_id, path, "model_id"))
         good = false;
     if (!row.source_id.p ||
         import_once(pass, pass->ids, row.source_id, wire_path_key(pass->arena, path, "id")) != IMPORT_NEW || !good)
@@ -64,7 +42,7 @@ static bool cycle(struct import_pass *pass, const cJSON *object, const char *pat
     row.feed_ordinal = col_i64(feed_order_next(&pass->order, row.model_id));
     if (pass->walk == WALK_MESSAGES)
         return true;
-    fill_derived(pass, object, &row);
+    wire_derive_cycle(&pass->reader, object, &row);
     return bulk_add(state->cycles, &row, err);
 }
 
@@ -74,12 +52,7 @@ static struct slice source_key(struct import_pass *pass, struct slice model, con
     struct conversations_state *state = pass->state;
     if (!state->openings)
         state->openings = once_new();
-    struct buf opening = BUF_INIT;
-    json_put_string(&opening, model);
-    if (messages->child)
-        json_put_canonical(&opening, messages->child);
-    struct slice digest = digest_hex(pass->arena, buf_slice(&opening));
-    buf_free(&opening);
+    struct slice digest = wire_opening_digest(&pass->reader, model, messages);
     return slice_of(arena_printf(pass->arena, "%.*s-%zu", SLICE_ARG(digest), once_bump(state->openings, digest)));
 }
 
@@ -88,21 +61,10 @@ static bool message(struct import_pass *pass, const cJSON *object, const char *p
 {
     struct conversations_state *state = pass->state;
     struct conversation_messages_row row = {0};
-    bool good = wire_read_object(&pass->reader, &wire_message, object, path, &row);
-    if (row.role.p && !slice_is(row.role, "system") && !slice_is(row.role, "user") &&
-        !slice_is(row.role, "assistant")) {
-        import_fault(pass, wire_path_key(pass->arena, path, "role"), "must be system, user or assistant");
-        good = false;
-    }
-    if (!good || pass->walk == 0)
+    if (!wire_read_message(&pass->reader, object, path, &row) || pass->walk == 0)
         return true;
-    int64_t ms;
-    const cJSON *timestamp = cJSON_GetObjectItemCaseSensitive(object, "timestamp");
-    if (timestamp && instant_of_any(timestamp, &ms))
-        row.ts_ms = col_i64(ms);
     row.conversation_id = col_i64(conversation);
     row.seq = col_i64((int64_t)seq);
-    row.metadata = SLICE("{}");
     return bulk_add(state->messages, &row, err);
 }
 
@@ -128,7 +90,7 @@ static bool conversation(struct import_pass *pass, const cJSON *object, const ch
     bool good = wire_read_members(&pass->reader, &wire_conversation, object, path,
                                   (const char *const[]){"messages", NULL}, &row, &remark);
     row.wire_detail = wire_remark_take(&remark, pass->arena);
-    if (row.model_id.p && !import_check_key(pass, row.model_id, path, "model_id"))
+    if (row.model_id.p && !wire_check_key(&pass->reader, row.model_id, path, "model_id"))
         good = false;
     const cJSON *messages = cJSON_GetObjectItemCaseSensitive(object, "messages");
     const char *messages_path = wire_path_key(pass->arena, path, "messages");
@@ -158,7 +120,7 @@ static bool element(struct import_pass *pass, const cJSON *object, const char *k
         import_fault(pass, path, "is neither a conversation (no messages) nor a decision cycle (no id)");
         return true;
     }
-    return is_cycle(object) ? cycle(pass, object, path, err) : conversation(pass, object, path, err);
+    return wire_is_cycle(object) ? cycle(pass, object, path, err) : conversation(pass, object, path, err);
 }
 
 static bool begin(struct import_pass *pass, struct err *err)

@@ -14,7 +14,7 @@ static bool element(struct import_pass *pass, const cJSON *object, const char *k
     if (good)
         row.symbol = wire_symbol_from_key(object, row.symbol, key, &remark);
     row.wire_detail = wire_remark_take(&remark, pass->arena);
-    if (!good || !import_check_key(pass, row.symbol, path, "symbol"))
+    if (!good || !wire_check_key(&pass->reader, row.symbol, path, "symbol"))
         return true;
     if (pass->walk == 0) {
         names_add(&pass->symbols, row.symbol);

@@ -21,7 +21,7 @@ static bool element(struct import_pass *pass, const cJSON *object, const char *k
     struct leaderboard_state *state = pass->state;
     struct leaderboard_entries_row row = {0};
     bool good = wire_read_object(&pass->reader, &wire_leader, object, path, &row);
-    if (row.id.p && !import_check_key(pass, row.id, path, "id"))
+    if (row.id.p && !wire_check_key(&pass->reader, row.id, path, "id"))
         good = false;
     if (!row.id.p || import_once(pass, pass->ids, row.id, wire_path_key(pass->arena, path, "id")) != IMPORT_NEW ||
         !good)

@@ -69,25 +69,6 @@ enum import_once import_once(struct import_pass *pass, struct once *once, struct
     return IMPORT_CLASH;
 }
 
-bool import_check_key(struct import_pass *pass, struct slice text, const char *path, const char *name)
-{
-    if (text.n > 0 && text.n <= IMPORT_KEY_MAX)
-        return true;
-    if (text.n == 0)
-        import_fault(pass, wire_path_key(pass->arena, path, name), "must not be empty");
-    else
-        import_fault(pass, wire_path_key(pass->arena, path, name), "is longer than %d bytes", IMPORT_KEY_MAX);
-    return false;
-}
-
-bool import_cut_time(struct import_pass *pass, double seconds, const char *path, const char *name, int64_t *ms)
-{
-    if (instant_cut_seconds(seconds, ms))
-        return true;
-    import_fault(pass, wire_path_key(pass->arena, path, name), "is out of range for an instant in seconds");
-    return false;
-}
-
 static void on_row_fault(void *arg, const char *path, const char *what)
 {
     import_fault(arg, path, "%s", what);

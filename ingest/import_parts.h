@@ -11,12 +11,9 @@
 #include "ingest/once.h"
 #include "ingest/report.h"
 #include "ingest/source.h"
-#include "ingest/wire_read.h"
+#include "ingest/wire_check.h"
 #include "repo/bulk.h"
 #include "repo/session.h"
-
-/* The length that a text may have which is a key in the database. */
-enum { IMPORT_KEY_MAX = 800 };
 
 struct import {
     const struct import_options *options;
@@ -108,12 +105,6 @@ enum import_once { IMPORT_NEW, IMPORT_REPEAT, IMPORT_CLASH };
 /* Whether the row at hand is the first with its key: NEW. A later one with equal content is a REPEAT (counted when
  * checking), any other a CLASH, which is told as a fault of `path`. */
 enum import_once import_once(struct import_pass *pass, struct once *once, struct slice key, const char *path);
-
-/* Checks a text that becomes a key: not empty, not longer than IMPORT_KEY_MAX. Tells the fault. */
-bool import_check_key(struct import_pass *pass, struct slice text, const char *path, const char *name);
-
-/* Cuts seconds that become a key or an order; tells the fault when they are out of range. */
-bool import_cut_time(struct import_pass *pass, double seconds, const char *path, const char *name, int64_t *ms);
 
 /* Adds the counts of one merge to the pass. */
 void import_count(struct import_pass *pass, const struct bulk_counts *counts);

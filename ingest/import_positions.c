@@ -1,8 +1,6 @@
 #include "ingest/import_parts.h"
 #include "ingest/wire_symbol.h"
 
-#include <inttypes.h>
-
 struct positions_state {
     struct bulk *models;
     struct bulk *positions;
@@ -23,11 +21,11 @@ static bool position(struct import_pass *pass, struct slice model, const cJSON *
     }
     row.wire_detail = wire_remark_take(&remark, pass->arena);
     int64_t ms;
-    if (!good || !import_check_key(pass, row.symbol, path, "symbol") ||
-        !import_cut_time(pass, row.entry_time_s.v, path, "entry_time", &ms))
+    if (!good || !wire_check_key(&pass->reader, row.symbol, path, "symbol") ||
+        !wire_cut_time(&pass->reader, row.entry_time_s.v, path, "entry_time", &ms))
         return true;
 
-    row.id = slice_of(arena_printf(pass->arena, "%.*s:%.*s:%" PRId64, SLICE_ARG(model), SLICE_ARG(row.symbol), ms));
+    row.id = wire_position_id(pass->arena, model, row.symbol, ms);
     if (pass->walk == 0) {
         /* Only names with colons in them can meet in one id. */
         if (once_add(pass->seconds, row.id, pass->element).p != pass->element.p)
@@ -74,7 +72,7 @@ static bool element(struct import_pass *pass, const cJSON *object, const char *k
         good = false;
     }
     row.wire_detail = wire_remark_take(&remark, pass->arena);
-    if (row.model_id.p && !import_check_key(pass, row.model_id, path, "model_id"))
+    if (row.model_id.p && !wire_check_key(&pass->reader, row.model_id, path, "model_id"))
         good = false;
     if (row.model_id.p &&
         import_once(pass, pass->ids, row.model_id, wire_path_key(pass->arena, path, "model_id")) != IMPORT_NEW)

@@ -5,9 +5,9 @@ static bool element(struct import_pass *pass, const cJSON *object, const char *k
     (void)key;
     struct since_inception_values_row row = {0};
     bool good = wire_read_object(&pass->reader, &wire_inception, object, path, &row);
-    if (row.id.p && !import_check_key(pass, row.id, path, "id"))
+    if (row.id.p && !wire_check_key(&pass->reader, row.id, path, "id"))
         good = false;
-    if (row.model_id.p && !import_check_key(pass, row.model_id, path, "model_id"))
+    if (row.model_id.p && !wire_check_key(&pass->reader, row.model_id, path, "model_id"))
         good = false;
     int64_t ms;
     if (row.inception_date_s.set && instant_cut_seconds(row.inception_date_s.v, &ms))

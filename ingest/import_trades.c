@@ -23,22 +23,13 @@ static bool contradicts_itself(const struct trades_row *row)
 static bool good_keys(struct import_pass *pass, struct trades_row *row, const char *path)
 {
     bool good = true;
-    if (row->id.p && !import_check_key(pass, row->id, path, "id"))
+    if (row->id.p && !wire_check_key(&pass->reader, row->id, path, "id"))
         good = false;
-    if (row->model_id.p && !import_check_key(pass, row->model_id, path, "model_id"))
+    if (row->model_id.p && !wire_check_key(&pass->reader, row->model_id, path, "model_id"))
         good = false;
-    if (row->symbol.p && !import_check_key(pass, row->symbol, path, "symbol"))
+    if (row->symbol.p && !wire_check_key(&pass->reader, row->symbol, path, "symbol"))
         good = false;
-    int64_t ms;
-    if (row->entry_time_s.set) {
-        if (import_cut_time(pass, row->entry_time_s.v, path, "entry_time", &ms))
-            row->entry_ts_ms = col_i64(ms);
-        else
-            good = false;
-    }
-    if (row->exit_time_s.set && instant_cut_seconds(row->exit_time_s.v, &ms))
-        row->exit_ts_ms = col_i64(ms);
-    return good;
+    return wire_cut_trade(&pass->reader, row, path) && good;
 }
 
 static bool element(struct import_pass *pass, const cJSON *object, const char *key, const char *path, struct err *err)

@@ -204,7 +204,9 @@ static bool read_field(const struct wire_reader *reader, const struct wire_shape
         (void)fit_value(reader, second, value, row + second->offset);
         return true;
     }
-    if ((!field->required || reader->partial) && (cJSON_IsNull(value) || shape->lenient)) {
+    if (shape->strict && !field->required && cJSON_IsNull(value))
+        return true; /* an absent column and a null one are the same there */
+    if (!shape->strict && (!field->required || reader->partial) && (cJSON_IsNull(value) || shape->lenient)) {
         wire_remark_set(remark, field->key, value);
         return true;
     }
@@ -239,6 +241,11 @@ bool wire_read_members(const struct wire_reader *reader, const struct wire_shape
         if (is_listed(beside, member->string))
             continue;
         size_t index = find_field(shape, member->string);
+        if (index == shape->field_count && shape->strict) {
+            reader->on_fault(reader->arg, wire_path_key(reader->arena, path, member->string), "is not known");
+            good = false;
+            continue;
+        }
         if (index == shape->field_count) {
             wire_remark_set(remark, member->string, member);
             continue;

@@ -227,8 +227,7 @@ bool table_put_arrays(struct params *params, const struct table *table, const vo
         buf_clear(&bytes);
         good = put_column_array(&bytes, table, column, rows, count, err);
         if (good)
-            params_add_binary(params, col_kind_array_oid(column->kind),
-                              arena_copy(params->arena, buf_slice(&bytes)));
+            params_add_binary(params, col_kind_array_oid(column->kind), arena_copy(params->arena, buf_slice(&bytes)));
     }
     buf_free(&bytes);
     return good;

@@ -15,8 +15,8 @@
 /* Adds one parameter per written column: what table_put_upsert's statement takes. */
 bool table_put_params(struct params *params, const struct table *table, const void *row, struct err *err) MUST_CHECK;
 
-/* Adds one parameter per written column: the array of that column's values in the `count` rows, as unnest() takes it back
- * apart (repo/many.h). */
+/* Adds one parameter per written column: the array of that column's values in the `count` rows, as unnest() takes it
+ * back apart (repo/many.h). */
 bool table_put_arrays(struct params *params, const struct table *table, const void *const *rows, size_t count,
                       struct err *err) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* Many rows of one table in one statement: arrays go in, a column each, and Postgres takes them apart (unnest). The
- * statements are the same whatever the number of rows, so they are prepared once. For loads of any size, where rows need
- * not be told apart one by one, there is repo/bulk.h. */
+ * statements are the same whatever the number of rows, so they are prepared once. For loads of any size, where rows
+ * need not be told apart one by one, there is repo/bulk.h. */
 #ifndef NOF0_REPO_MANY_H
 #define NOF0_REPO_MANY_H
 

@@ -1,6 +1,5 @@
-#include "repo/many.h"
-
 #include "base/mem.h"
+#include "repo/many.h"
 #include "repo/session_testing.h"
 #include "repo/testing_rows.h"
 

@@ -12,7 +12,7 @@
 struct session {
     PGconn *connection;
     int64_t patience_ms; /* 0: waits without end */
-    char **prepared; /* names */
+    char **prepared;     /* names */
     size_t prepared_count;
 };
 
