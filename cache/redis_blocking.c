@@ -11,6 +11,18 @@ static struct timeval timeval_of(int64_t ms)
     return (struct timeval){ms / 1000, (ms % 1000) * 1000};
 }
 
+bool redis_blocking_refused(const struct redisReply *reply, struct err *err)
+{
+    static const char *const passing[] = {"LOADING ",  "BUSY ",       "OOM ",        "MISCONF ",
+                                          "READONLY ", "MASTERDOWN ", "NOREPLICAS ", "CLUSTERDOWN ",
+                                          "TRYAGAIN ", "NOAUTH ",     "EXECABORT "};
+    enum err_code code = ERR_INTERNAL;
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (strncmp(reply->str, passing[i], strlen(passing[i])) == 0)
+            code = ERR_UNAVAILABLE;
+    return err_set(err, code, "redis: %.*s", (int)reply->len, reply->str);
+}
+
 struct redisReply *redis_blocking_reply(struct redisContext *link, struct err *err)
 {
     void *reply = NULL;
@@ -21,7 +33,7 @@ struct redisReply *redis_blocking_reply(struct redisContext *link, struct err *e
     }
     struct redisReply *answer = reply;
     if (answer->type == REDIS_REPLY_ERROR) {
-        err_set(err, ERR_INTERNAL, "redis: %.*s", (int)answer->len, answer->str);
+        (void)redis_blocking_refused(answer, err);
         freeReplyObject(answer);
         return NULL;
     }

@@ -16,7 +16,11 @@ struct redisContext *redis_blocking_connect(const char *url, int64_t connect_tim
                                             struct err *err);
 
 /* The next reply of what was appended, which the caller frees with freeReplyObject; NULL with ERR_UNAVAILABLE or
- * ERR_TIMEOUT when the connection failed, or ERR_INTERNAL when Redis answered with an error. */
+ * ERR_TIMEOUT when the connection failed, or as redis_blocking_refused says when Redis answered with an error. */
 struct redisReply *redis_blocking_reply(struct redisContext *link, struct err *err);
+
+/* Fills *err from an error reply: ERR_UNAVAILABLE when it speaks of the server's state, which passes (it loads, is
+ * full, is a replica, ...), else ERR_INTERNAL. Returns false. */
+bool redis_blocking_refused(const struct redisReply *reply, struct err *err);
 
 #endif

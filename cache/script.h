@@ -15,7 +15,7 @@ struct cache_script {
 
 struct cache_script cache_script_of(const char *text);
 
-enum { CACHE_SCRIPT_KEYS = 4, CACHE_SCRIPT_ARGS = 4 };
+enum { CACHE_SCRIPT_KEYS = 4, CACHE_SCRIPT_ARGS = 12 };
 
 /* What a script is called with. The keys must be good (cache_key_is_good). */
 struct cache_script_call {

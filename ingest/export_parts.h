@@ -11,7 +11,7 @@
 /* One file under way. */
 struct export_file {
     struct session *session;
-    const struct export_options *options;
+    const char *prices_provider;
     const struct feed_documents_row *document;
     struct wire_detail detail; /* of the document */
     struct legacy_writer *writer;
@@ -33,6 +33,22 @@ export_rows_fn export_rows_leaderboard;
 export_rows_fn export_rows_analytics;
 export_rows_fn export_rows_analytics_own; /* of the model that the document's name says */
 export_rows_fn export_rows_conversations;
+
+/* What feed_documents says was imported, by name. */
+struct export_documents {
+    struct arena *arena; /* holds the rows */
+    const struct feed_documents_row **rows;
+    size_t count;
+    size_t room;
+};
+
+/* Reads them; free also after a failure. ERR_INTERNAL when one is of a feed that is not known. */
+bool export_documents_read(struct export_documents *documents, struct session *session, struct err *err);
+void export_documents_free(struct export_documents *documents);
+
+/* Writes the document's file into dir, inside the session's transaction. *rows: how many it has. */
+bool export_write(struct session *session, const char *dir, const char *prices_provider,
+                  const struct feed_documents_row *document, size_t *rows, struct err *err);
 
 /* Before each row: its comma. The caller then appends the row to file->pending. */
 void export_begin_row(struct export_file *file);

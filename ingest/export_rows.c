@@ -116,7 +116,7 @@ bool export_rows_analytics_own(struct export_file *file, struct err *err)
 bool export_rows_crypto_prices(struct export_file *file, struct err *err)
 {
     struct params params = params_on(file->arena);
-    params_add_text(&params, slice_of(file->options->prices_provider));
+    params_add_text(&params, slice_of(file->prices_provider));
     struct row_stream *stream =
         row_stream_open(file->session, "export_rows", &table_price_latest,
                         "WHERE t.provider = $1 AND t.feed_ordinal IS NOT NULL ORDER BY t.feed_ordinal", &params, err);

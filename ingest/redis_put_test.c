@@ -175,11 +175,15 @@ static void rebuild_names(struct session *session, const struct cache_space *spa
 {
     struct err err = ERR_INIT;
     struct buf names = BUF_INIT;
+    const struct slice models[] = {slice_of(model)};
+    const struct slice symbols[] = {slice_of(symbol)};
     struct redis_rebuild rebuild = {.session = session,
                                     .space = space,
                                     .prices_provider = "arena",
-                                    .model = slice_of(model),
-                                    .symbol = slice_of(symbol),
+                                    .models = model ? models : NULL,
+                                    .model_count = 1,
+                                    .symbols = symbol ? symbols : NULL,
+                                    .symbol_count = 1,
                                     .take = note,
                                     .arg = &names};
     for (size_t i = 0; i < CACHE_KEY_COUNT; i++)

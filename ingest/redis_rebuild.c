@@ -1,14 +1,17 @@
 #include "ingest/redis_rebuild.h"
 
+#include "ingest/once.h"
 #include "ingest/row_stream.h"
 #include "repo/read_sql.h"
+
+typedef struct cache_key model_key_fn(const struct cache_space *space, struct slice model);
 
 /* The structures that hold something of one model: which rows, in which order, and what becomes of each. */
 struct per_model {
     enum cache_key_id id;
-    struct cache_key (*key)(const struct cache_space *space, struct slice model);
+    model_key_fn *key;
     const struct table *table;
-    const char *rest; /* behind "FROM table t"; $1 is the model, or NULL for all; rows of one model stand together */
+    const char *rest; /* behind "FROM table t"; $1 are the models, or NULL for all; rows of one model stand together */
     struct slice (*model)(const void *row);
     bool (*add)(struct redis_value *value, const void *row, struct err *err);
 };
@@ -69,7 +72,7 @@ static bool set_trader(struct redis_value *value, const void *row, struct err *e
     return redis_value_set_trader(value, row, err);
 }
 
-#define ONE_OR_ALL(column) "($1::text IS NULL OR " column " = $1)"
+#define SOME_OR_ALL(column) "($1::text[] IS NULL OR " column " = ANY ($1))"
 /* The trades' exact exit time, spelled as their indexes spell it (migrations/0004_trades.up.sql). */
 #define EXIT_TIME(alias) "coalesce(" alias ".exit_time_s, " alias ".exit_ts_ms / 1000.0::double precision)"
 /* The 100 of REDIS_TRADES_KEPT: an index gives them model by model, however long the history is. */
@@ -77,27 +80,27 @@ static bool set_trader(struct redis_value *value, const void *row, struct err *e
     "WHERE t.id IN (SELECT r.id FROM models AS m CROSS JOIN LATERAL (SELECT c.id FROM trades AS c"                     \
     " WHERE c.model_id = m.id AND c.exit_ts_ms IS NOT NULL ORDER BY " EXIT_TIME(                                       \
         "c") " DESC, c.id DESC"                                                                                        \
-             " LIMIT 100) AS r WHERE " ONE_OR_ALL("m.id") ") ORDER BY t.model_id, " EXIT_TIME("t") " DESC, t.id DESC"
+             " LIMIT 100) AS r WHERE " SOME_OR_ALL("m.id") ") ORDER BY t.model_id, " EXIT_TIME("t") " DESC, t.id DESC"
 #define LAST_DECISIONS                                                                                                 \
     "WHERE t.id IN (SELECT r.id FROM models AS m CROSS JOIN LATERAL (SELECT c.id FROM decision_cycles AS c"            \
     " WHERE c.model_id = m.id AND c.executed_at IS NOT NULL ORDER BY c.executed_at DESC, c.id DESC LIMIT 1) AS r"      \
-    " WHERE " ONE_OR_ALL("m.id") ") ORDER BY t.model_id"
+    " WHERE " SOME_OR_ALL("m.id") ") ORDER BY t.model_id"
 
 static const struct per_model of_models[] = {
     /* Should a model have two open positions in one symbol, the newer stands first and stays. */
     {CACHE_KEY_positions, cache_key_positions, &table_positions,
-     "WHERE t.status = 'open' AND " ONE_OR_ALL("t.model_id") " ORDER BY t.model_id, t.symbol, t.entry_time_ms DESC,"
-                                                             " t.id DESC",
+     "WHERE t.status = 'open' AND " SOME_OR_ALL("t.model_id") " ORDER BY t.model_id, t.symbol, t.entry_time_ms DESC,"
+                                                              " t.id DESC",
      model_of_positions, add_position},
     {CACHE_KEY_trades_recent, cache_key_trades_recent, &table_trades, RECENT_TRADES, model_of_trades, add_trade},
     {CACHE_KEY_since_inception, cache_key_since_inception, &redis_nav_table,
-     "WHERE " ONE_OR_ALL("t.model_id") " ORDER BY t.model_id, t.timestamp_ms", model_of_redis_nav, add_nav},
+     "WHERE " SOME_OR_ALL("t.model_id") " ORDER BY t.model_id, t.timestamp_ms", model_of_redis_nav, add_nav},
     {CACHE_KEY_analytics, cache_key_analytics, &table_model_analytics,
-     "WHERE " ONE_OR_ALL("t.model_id") " ORDER BY t.model_id", model_of_model_analytics, set_analytics},
+     "WHERE " SOME_OR_ALL("t.model_id") " ORDER BY t.model_id", model_of_model_analytics, set_analytics},
     {CACHE_KEY_decision_last, cache_key_decision_last, &table_decision_cycles, LAST_DECISIONS, model_of_decision_cycles,
      set_decision},
     {CACHE_KEY_trader_state, cache_key_trader_state, &table_trader_state,
-     "WHERE " ONE_OR_ALL("t.trader_id") " ORDER BY t.trader_id", model_of_trader_state, set_trader},
+     "WHERE " SOME_OR_ALL("t.trader_id") " ORDER BY t.trader_id", model_of_trader_state, set_trader},
 };
 
 enum { PER_MODEL_COUNT = sizeof of_models / sizeof of_models[0] };
@@ -109,18 +112,36 @@ static bool give(struct making *making, struct err *err)
            making->rebuild->take(making->rebuild->arg, value, err);
 }
 
-/* The name of the one model that was asked for has nothing to hold. */
-static bool give_nothing(struct making *making, struct cache_key key, struct err *err)
+/* The names of the models that were asked for and are not among `seen` have nothing to hold. */
+static bool give_nothings(struct making *making, model_key_fn *key_of, struct once *seen, struct err *err)
 {
-    redis_value_begin(&making->value, key);
-    return !cache_key_is_good(&key) || making->rebuild->take(making->rebuild->arg, &making->value, err);
+    const struct redis_rebuild *rebuild = making->rebuild;
+    bool good = true;
+    for (size_t i = 0; good && rebuild->models && i < rebuild->model_count; i++) {
+        struct cache_key key = key_of(rebuild->space, rebuild->models[i]);
+        if (once_bump(seen, rebuild->models[i]) || !cache_key_is_good(&key))
+            continue;
+        redis_value_begin(&making->value, key);
+        good = rebuild->take(rebuild->arg, &making->value, err);
+    }
+    return good;
+}
+
+static void add_names(struct params *params, const struct slice *names, size_t count)
+{
+    if (names) {
+        params_add_text_array(params, names, count);
+    } else {
+        params_add_text(params, (struct slice){NULL, 0});
+        params->types[params->count - 1] = InvalidOid; /* what the statement's cast says */
+    }
 }
 
 static struct row_stream *open_rows(struct making *making, const struct table *table, const char *rest,
-                                    struct slice only, struct err *err)
+                                    const struct slice *names, size_t count, struct err *err)
 {
     struct params params = params_on(making->arena);
-    params_add_text(&params, only);
+    add_names(&params, names, count);
     return row_stream_open(making->rebuild->session, "cache_rows", table, rest, &params, err);
 }
 
@@ -133,9 +154,10 @@ static bool close_rows(struct making *making, struct row_stream *stream, bool go
 static bool make_per_model(struct making *making, const struct per_model *plan, struct err *err)
 {
     const struct redis_rebuild *rebuild = making->rebuild;
-    struct row_stream *stream = open_rows(making, plan->table, plan->rest, rebuild->model, err);
+    struct row_stream *stream = open_rows(making, plan->table, plan->rest, rebuild->models, rebuild->model_count, err);
     if (!stream)
         return false;
+    struct once *seen = once_new();
     struct slice model = {NULL, 0};
     const void *row = NULL;
     bool good;
@@ -146,16 +168,15 @@ static bool make_per_model(struct making *making, const struct per_model *plan, 
                 break;
             arena_reset(making->arena);
             model = arena_copy(making->arena, plan->model(row));
+            (void)once_bump(seen, model);
             redis_value_begin(&making->value, plan->key(rebuild->space, model));
         }
         good = plan->add(&making->value, row, err);
         if (!good)
             break;
     }
-    if (good && model.p)
-        good = give(making, err);
-    else if (good && rebuild->model.p)
-        good = give_nothing(making, plan->key(rebuild->space, rebuild->model), err);
+    good = good && (!model.p || give(making, err)) && give_nothings(making, plan->key, seen, err);
+    once_free(seen);
     return close_rows(making, stream, good, err);
 }
 
@@ -170,8 +191,8 @@ static bool make_prices(struct making *making, struct err *err)
     const struct redis_rebuild *rebuild = making->rebuild;
     struct slice served = slice_of(rebuild->prices_provider);
     struct row_stream *stream =
-        open_rows(making, &table_price_latest, "WHERE " ONE_OR_ALL("t.symbol") " ORDER BY t.provider, t.symbol",
-                  rebuild->symbol, err);
+        open_rows(making, &table_price_latest, "WHERE " SOME_OR_ALL("t.symbol") " ORDER BY t.provider, t.symbol",
+                  rebuild->symbols, rebuild->symbol_count, err);
     if (!stream)
         return false;
     const void *next = NULL;
@@ -194,8 +215,10 @@ static bool make_prices(struct making *making, struct err *err)
 
 static bool make_price_map(struct making *making, struct err *err)
 {
-    struct row_stream *stream = open_rows(making, &table_price_latest, "WHERE t.provider = $1 ORDER BY t.symbol",
-                                          slice_of(making->rebuild->prices_provider), err);
+    struct params params = params_on(making->arena);
+    params_add_text(&params, slice_of(making->rebuild->prices_provider));
+    struct row_stream *stream = row_stream_open(making->rebuild->session, "cache_rows", &table_price_latest,
+                                                "WHERE t.provider = $1 ORDER BY t.symbol", &params, err);
     if (!stream)
         return false;
     redis_value_begin(&making->value, cache_key_crypto_prices(making->rebuild->space));
@@ -214,8 +237,9 @@ static bool make_market(struct making *making, enum cache_key_id id, struct err 
 {
     const struct redis_rebuild *rebuild = making->rebuild;
     const struct table *table = id == CACHE_KEY_market_asset ? &table_market_assets : &table_market_asset_ctx;
-    struct row_stream *stream = open_rows(
-        making, table, "WHERE " ONE_OR_ALL("t.symbol") " ORDER BY t.provider, t.symbol", rebuild->symbol, err);
+    struct row_stream *stream =
+        open_rows(making, table, "WHERE " SOME_OR_ALL("t.symbol") " ORDER BY t.provider, t.symbol", rebuild->symbols,
+                  rebuild->symbol_count, err);
     if (!stream)
         return false;
     const void *row = NULL;
@@ -283,7 +307,7 @@ static bool make_leaders(struct making *making, struct cache_key key, struct err
     "(SELECT k.id, k.model_id, k.newest FROM models AS m CROSS JOIN LATERAL (SELECT c.id, c.model_id, (SELECT"         \
     " max(x.ts_ms) FROM conversation_messages AS x WHERE x.conversation_id = c.id) AS newest FROM conversations AS c"  \
     " WHERE c.model_id = m.id ORDER BY newest DESC NULLS LAST, c.id DESC LIMIT 20) AS k"                               \
-    " WHERE " ONE_OR_ALL("m.id") ") AS r"
+    " WHERE " SOME_OR_ALL("m.id") ") AS r"
 #define TALKS_IN_ORDER " ORDER BY r.model_id, r.newest NULLS FIRST, r.id"
 
 /* The messages of one conversation, from a stream that has those of all in the conversations' order. */
@@ -301,7 +325,17 @@ static bool add_messages(struct redis_value *value, struct row_stream *messages,
     }
 }
 
-static bool join_talks(struct making *making, struct row_stream *talks, struct row_stream *messages, struct err *err)
+/* A model that was asked for may have conversations without a message: its name goes as well. */
+static bool give_talk(struct making *making, struct err *err)
+{
+    const struct redis_rebuild *rebuild = making->rebuild;
+    if (making->value.count || !rebuild->models)
+        return give(making, err);
+    return !cache_key_is_good(&making->value.key) || rebuild->take(rebuild->arg, &making->value, err);
+}
+
+static bool join_talks(struct making *making, struct row_stream *talks, struct row_stream *messages, struct once *seen,
+                       struct err *err)
 {
     const struct redis_rebuild *rebuild = making->rebuild;
     struct slice model = {NULL, 0};
@@ -310,27 +344,25 @@ static bool join_talks(struct making *making, struct row_stream *talks, struct r
     while ((good = row_stream_next(talks, &next, err)) && next) {
         const struct conversations_row *row = next;
         if (!model.p || !slice_equal(model, row->model_id)) {
-            if (model.p && !give(making, err))
+            if (model.p && !give_talk(making, err))
                 return false;
             arena_reset(making->arena);
             model = arena_copy(making->arena, row->model_id);
+            (void)once_bump(seen, model);
             redis_value_begin(&making->value, cache_key_conversations(rebuild->space, model));
         }
         if (!add_messages(&making->value, messages, row->id.v, err))
             return false;
     }
-    if (!good)
-        return false;
-    if (model.p && making->value.count)
-        return give(making, err);
-    return !rebuild->model.p || give_nothing(making, cache_key_conversations(rebuild->space, rebuild->model), err);
+    return good && (!model.p || give_talk(making, err)) && give_nothings(making, cache_key_conversations, seen, err);
 }
 
 static bool make_talks(struct making *making, struct err *err)
 {
     struct session *session = making->rebuild->session;
     struct params params = params_on(making->arena);
-    params_add_text(&params, making->rebuild->model);
+    add_names(&params, making->rebuild->models, making->rebuild->model_count);
+    struct once *seen = once_new();
     struct row_stream *messages = NULL;
     struct row_stream *talks = row_stream_open(session, "cache_talks", &table_conversations,
                                                "JOIN " RECENT_TALKS " ON r.id = t.id" TALKS_IN_ORDER, &params, err);
@@ -338,7 +370,8 @@ static bool make_talks(struct making *making, struct err *err)
         messages =
             row_stream_open(session, "cache_rows", &table_conversation_messages,
                             "JOIN " RECENT_TALKS " ON r.id = t.conversation_id" TALKS_IN_ORDER ", t.seq", &params, err);
-    bool good = messages && join_talks(making, talks, messages, err);
+    bool good = messages && join_talks(making, talks, messages, seen, err);
+    once_free(seen);
     row_stream_close(talks);
     row_stream_close(messages);
     return good && session_exec(session, "CLOSE cache_talks; CLOSE cache_rows", err);

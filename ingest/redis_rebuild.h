@@ -15,8 +15,10 @@ struct redis_rebuild {
     const struct cache_space *space;
     const char *prices_provider;  /* whose prices have names without a provider */
     bool wanted[CACHE_KEY_COUNT]; /* which rows of the registry */
-    struct slice model;           /* p == NULL: all; else only values of this model (or trader) */
-    struct slice symbol;          /* the same for names with a symbol */
+    const struct slice *models;   /* NULL: all; else only values of these models (or traders), each named once */
+    size_t model_count;
+    const struct slice *symbols; /* the same for names with a symbol */
+    size_t symbol_count;
     redis_value_fn *take;
     void *arg;
 };
@@ -24,8 +26,8 @@ struct redis_rebuild {
 /* True when Postgres has what the values of this row of the registry are made of. */
 bool redis_rebuild_knows(enum cache_key_id id);
 
-/* Makes every wanted value, in the order of the registry's source tables. Values without items are given only where one
- * model or symbol was asked for: that name shall not be there. Memory: one value, whatever the tables' sizes. False
+/* Makes every wanted value, in the order of the registry's source tables. Values without items are given only for
+ * models that were named: those names shall not be there. Memory: one value, whatever the tables' sizes. False
  * when Postgres failed, a stored row is corrupt, or take said so. */
 bool redis_rebuild_run(struct redis_rebuild *rebuild, struct err *err) MUST_CHECK;
 

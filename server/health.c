@@ -156,6 +156,8 @@ static void metrics(const struct health_view *view, struct http_request *request
     struct buf text = BUF_INIT;
     metrics_sum(reports, view->company->worker_count, &sum);
     metrics_print(&sum, view->company->answers, &text);
+    if (view->company->outbox)
+        outbox_board_print(view->company->outbox, &text);
     http_reply_status(request, 200);
     http_reply_header(request, "Content-Type", SLICE("text/plain; version=0.0.4; charset=utf-8"));
     http_reply_header(request, "Cache-Control", SLICE("no-store"));

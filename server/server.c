@@ -7,6 +7,7 @@
 #include "server/endpoints.h"
 #include "server/http.h"
 #include "server/listeners.h"
+#include "server/outbox_threads.h"
 #include "server/subscriber.h"
 #include "server/worker.h"
 
@@ -25,6 +26,13 @@ struct old_source {
     struct postgres_source *source;
 };
 
+/* Readers of the outbox with the settings that they go by; those that a reload replaced end when they can. */
+struct outbox_run {
+    struct outbox_run *next;
+    struct snapshot *snapshot;
+    struct outbox_threads *threads;
+};
+
 struct server {
     struct worker_company company;
     struct answer_shared answers;
@@ -37,6 +45,10 @@ struct server {
     struct snapshot *snapshot;
     struct postgres_source *postgres; /* NULL: no endpoint needs it */
     struct old_source *old_sources;
+
+    struct outbox_board outbox_board;
+    struct outbox_run *outbox;       /* NULL: off */
+    struct outbox_run *old_outboxes; /* told to end */
 
     struct legacy_loader *loader; /* NULL: no endpoint needs it */
     pthread_mutex_t legacy_lock;  /* guards the two below: the loader's thread publishes, a reload looks on */
@@ -101,6 +113,62 @@ static bool reload_subscriber(struct server *server, const struct settings *old,
     server->subscriber = NULL;
     on_announcements_lost(server);
     return start_subscriber(server, new, err);
+}
+
+static void on_outbox_ended(void *arg)
+{
+    wake(arg);
+}
+
+/* Runs readers by the server's snapshot when it asks for them. */
+static bool start_outbox(struct server *server, struct err *err)
+{
+    const struct settings *settings = snapshot_settings(server->snapshot);
+    if (!outbox_is_on(settings))
+        return true;
+    struct outbox_threads *threads =
+        outbox_threads_start(settings, &server->outbox_board, on_outbox_ended, server, err);
+    if (!threads)
+        return err_wrap(err, "outbox");
+    server->outbox = mem_alloc(sizeof *server->outbox);
+    *server->outbox = (struct outbox_run){NULL, snapshot_ref(server->snapshot), threads};
+    return true;
+}
+
+/* Tells the readers to end. Leadership goes over when each has finished what it is at. */
+static void retire_outbox(struct server *server)
+{
+    if (!server->outbox)
+        return;
+    outbox_threads_stop(server->outbox->threads);
+    server->outbox->next = server->old_outboxes;
+    server->old_outboxes = server->outbox;
+    server->outbox = NULL;
+}
+
+static void end_old_outboxes(struct server *server, bool wait)
+{
+    struct outbox_run **link = &server->old_outboxes;
+    while (*link) {
+        struct outbox_run *old = *link;
+        if (!wait && !outbox_threads_ended(old->threads)) {
+            link = &old->next;
+            continue;
+        }
+        *link = old->next;
+        outbox_threads_free(old->threads);
+        snapshot_unref(old->snapshot);
+        free(old);
+    }
+}
+
+static bool reload_outbox(struct server *server, const struct settings *old, const struct settings *new,
+                          struct err *err)
+{
+    if (!outbox_differs(old, new))
+        return true;
+    retire_outbox(server);
+    return start_outbox(server, err);
 }
 
 static unsigned core_count(void)
@@ -190,7 +258,7 @@ static bool start_workers(struct server *server, const struct settings *settings
     free(fds);
     if (good && needs_legacy(settings))
         good = start_legacy(server, settings, err);
-    good = good && start_subscriber(server, settings, err);
+    good = good && start_subscriber(server, settings, err) && start_outbox(server, err);
     for (unsigned i = 0; good && i < server->worker_count; i++)
         good = worker_start(server->workers[i], err);
     if (!good)
@@ -234,6 +302,7 @@ struct server *server_start(struct settings *settings, struct err *err)
     server->company = (struct worker_company){
         .offload = offload_start(cores < OFFLOAD_THREADS_MAX ? cores : OFFLOAD_THREADS_MAX, err),
         .answers = &server->answers,
+        .outbox = &server->outbox_board,
         .started_mono_ms = clock_mono_ms(),
         .worker_count = server->worker_count,
         .workers = server->workers,
@@ -333,6 +402,7 @@ bool server_reload(struct server *server, struct settings *settings, struct err 
     server->snapshot = snapshot_new(settings, server->postgres);
     bool good = reload_legacy(server, before, settings, err);
     good = reload_subscriber(server, before, settings, err) && good;
+    good = reload_outbox(server, before, settings, err) && good;
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_take_snapshot(server->workers[i], snapshot_ref(server->snapshot));
     /* Only now, since until here a worker's settings may want them. */
@@ -367,8 +437,9 @@ bool server_tend(struct server *server)
     uint64_t count = 0;
     while (read(server->fd, &count, sizeof count) < 0 && errno == EINTR) {
     }
+    end_old_outboxes(server, false);
     end_old_sources(server, false);
-    return atomic_load(&server->stopped) == server->worker_count;
+    return !server->old_outboxes && atomic_load(&server->stopped) == server->worker_count;
 }
 
 void server_drain(struct server *server)
@@ -376,6 +447,7 @@ void server_drain(struct server *server)
     /* The loader posts to the workers, so it must be gone before they are. */
     legacy_loader_stop(server->loader);
     server->loader = NULL;
+    retire_outbox(server);
     for (unsigned i = 0; i < server->worker_count; i++) {
         if (server->workers[i])
             worker_drain(server->workers[i]);
@@ -386,6 +458,8 @@ void server_free(struct server *server)
 {
     if (!server)
         return;
+    retire_outbox(server);
+    end_old_outboxes(server, true);
     subscriber_stop(server->subscriber);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);

@@ -110,6 +110,13 @@ bool settings_check(const struct settings *settings, struct buf *faults)
         buf_printf(faults, "%s: is %s, but %s is empty\n", rows[i].key, settings_sources[source],
                    source == SETTINGS_REPO ? "postgres.dsn" : "legacy.dir");
     }
+#define FEED(name, class_)                                                                                             \
+    if (settings->dual_write_##name && !settings->legacy_dir[0]) {                                                     \
+        good = false;                                                                                                  \
+        buf_append_str(faults, "dual_write." #name ": is true, but legacy.dir is empty\n");                            \
+    }
+#include "cache/feeds.def"
+#undef FEED
     struct cache_space space;
     struct err err = ERR_INIT;
     if (!settings_cache_space(settings, &space, &err)) {

@@ -39,9 +39,9 @@ struct settings *settings_parse(struct slice yaml, const char *name, config_look
 struct settings *settings_default(void);
 void settings_free(struct settings *settings);
 
-/* Checks that go across keys: an endpoint set to repo needs postgres.dsn, one set to legacy needs legacy.dir;
- * redis.prefix must be one that names can begin with. Appends a line "endpoints.trades: ..." for each fault; true when
- * there is none. settings_load does not do this. */
+/* Checks that go across keys: an endpoint set to repo needs postgres.dsn, one set to legacy needs legacy.dir,
+ * and so does dual_write; redis.prefix must be one that names can begin with. Appends a line "endpoints.trades: ..."
+ * for each fault; true when there is none. settings_load does not do this. */
 bool settings_check(const struct settings *settings, struct buf *faults);
 
 /* Appends all settings as a YAML file that settings_load reads back. Passwords inside a DSN or URL are replaced by

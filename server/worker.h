@@ -7,6 +7,7 @@
 #include "server/answer_cache.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
+#include "server/outbox_threads.h"
 #include "server/snapshot.h"
 #include "server/worker_report.h"
 
@@ -16,6 +17,7 @@ struct worker;
 struct worker_company {
     struct offload *offload;
     struct answer_shared *answers;
+    const struct outbox_board *outbox; /* NULL: nothing to tell of it */
     int64_t started_mono_ms;
     unsigned worker_count;
     struct worker *const *workers;

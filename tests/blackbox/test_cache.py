@@ -30,7 +30,7 @@ def metrics(server):
             continue
         name, number = line.rsplit(" ", 1)
         assert name not in numbers, line
-        numbers[name] = int(number)
+        numbers[name] = float(number) if "." in number else int(number)
     return numbers
 
 
