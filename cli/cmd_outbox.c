@@ -270,6 +270,10 @@ static int drain_all(const struct request *request, struct session *session)
     int64_t until = 0;
     int64_t newest = 0;
     bool reached = true;
+    if (!request->settings->postgres_prepared_statements)
+        return cli_fail("outbox",
+                        "drain needs a Postgres connection of its own, and postgres.prepared_statements: false "
+                        "says that there is a transaction pooler");
     if (!outbox_options_of(request->settings, &drain.options, &err))
         return cli_fail("outbox", "%s", err.text);
     log_setup(STDERR_FILENO, LOG_WARN, request->settings->log_format);

@@ -21,6 +21,8 @@ enum {
     LOOK_MS = 1000,        /* without a word from Postgres */
     PAUSE_LEAST_MS = 50,
     PAUSE_MOST_MS = 1000,
+    GIVE_UP_MS = 30000, /* of trouble: another instance may be better off */
+    STAND_BACK_MS = 3000,
 };
 
 struct outbox_consumer {
@@ -43,6 +45,7 @@ struct outbox_consumer {
     int64_t suspect;    /* the last row that was read */
     unsigned attempts;  /* that failed, at the row behind the position */
     unsigned pause_ms;  /* 0: all is well */
+    int64_t trouble_ms; /* since when; of this leadership */
     int64_t looked_ms;  /* when numbers were taken */
     int64_t idled_ms;   /* when idle was called */
     unsigned seed;
@@ -356,6 +359,13 @@ static int64_t fail(struct outbox_consumer *consumer, const struct err *why)
     if (consumer->leads && blame_rows(consumer, why))
         return 0;
     note_failure(consumer, why);
+    if (!consumer->pause_ms)
+        consumer->trouble_ms = clock_mono_ms();
+    if (consumer->leads && clock_mono_ms() - consumer->trouble_ms >= GIVE_UP_MS) {
+        close_session(consumer);
+        consumer->trouble_ms = clock_mono_ms();
+        return STAND_BACK_MS;
+    }
     unsigned pause = consumer->pause_ms ? consumer->pause_ms * 2 : PAUSE_LEAST_MS;
     consumer->pause_ms = pause > PAUSE_MOST_MS ? PAUSE_MOST_MS : pause;
     return consumer->pause_ms / 2 + (unsigned)rand_r(&consumer->seed) % (consumer->pause_ms / 2 + 1);
@@ -423,10 +433,17 @@ static void look_at_lag(struct outbox_consumer *consumer)
     atomic_store(&numbers->measured_mono_ms, now_ms);
 }
 
+/* What was committed until now is done before the end, not only what was noted. */
 static void settle_at_stop(struct outbox_consumer *consumer)
 {
     struct err err = ERR_INIT;
-    if (consumer->leads && consumer->begun && consumer->work->settles_at_stop && !settle(consumer, true, &err))
+    bool more = true;
+    bool good = true;
+    if (!consumer->leads || !consumer->begun || !consumer->work->settles_at_stop)
+        return;
+    while (good && more)
+        good = look(consumer, &more, &err);
+    if (!good || !settle(consumer, true, &err))
         log_event(LOG_WARN, "outbox.trouble", LOG_FIELDS(log_str("consumer", consumer->name), log_error_text(&err)));
 }
 

@@ -13,7 +13,7 @@ struct outbox_threads {
 
 bool outbox_is_on(const struct settings *settings)
 {
-    return settings->outbox_enabled && settings->postgres_dsn[0];
+    return settings->outbox_enabled && settings->postgres_dsn[0] && settings->postgres_prepared_statements;
 }
 
 bool outbox_options_of(const struct settings *settings, struct outbox_options *options, struct err *err)

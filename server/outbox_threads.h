@@ -14,7 +14,8 @@ struct outbox_board {
 /* What the settings say to the readers; borrows their texts. False with *err for a bad redis.prefix. */
 bool outbox_options_of(const struct settings *settings, struct outbox_options *options, struct err *err) MUST_CHECK;
 
-/* Whether a nof0d with these settings runs readers. */
+/* Whether a nof0d with these settings runs readers: not behind a transaction pooler, where locks and LISTEN, which
+ * belong to a connection, would be anybody's. */
 bool outbox_is_on(const struct settings *settings);
 /* Whether the two differ in what readers are told. */
 bool outbox_differs(const struct settings *a, const struct settings *b);

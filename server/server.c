@@ -124,8 +124,11 @@ static void on_outbox_ended(void *arg)
 static bool start_outbox(struct server *server, struct err *err)
 {
     const struct settings *settings = snapshot_settings(server->snapshot);
-    if (!outbox_is_on(settings))
+    if (!outbox_is_on(settings)) {
+        if (settings->outbox_enabled && settings->postgres_dsn[0])
+            log_event(LOG_WARN, "outbox.off", LOG_FIELDS(log_str("why", "postgres.prepared_statements is false")));
         return true;
+    }
     struct outbox_threads *threads =
         outbox_threads_start(settings, &server->outbox_board, on_outbox_ended, server, err);
     if (!threads)
