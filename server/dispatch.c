@@ -24,7 +24,8 @@ static bool method_is_read(const struct settings *settings, struct http_request 
     }
 }
 
-void dispatch_request(struct read_path *path, const struct health_view *health, struct http_request *request)
+void dispatch_request(struct read_path *path, struct ingest_door *ingest, const struct health_view *health,
+                      struct http_request *request)
 {
     if (path->hot && hot_answer(path->hot, request))
         return;
@@ -33,6 +34,10 @@ void dispatch_request(struct read_path *path, const struct health_view *health, 
     if (about) {
         if (method_is_read(path->settings, request))
             about(health, request);
+        return;
+    }
+    if (ingest_is_path(target)) {
+        ingest_answer(ingest, request);
         return;
     }
     struct arena *arena = http_request_arena(request);

@@ -105,6 +105,7 @@ static struct slice status_line(unsigned status)
         LINE(202, "Accepted"),
         LINE(204, "No Content"),
         LINE(206, "Partial Content"),
+        LINE(207, "Multi-Status"),
         LINE(301, "Moved Permanently"),
         LINE(302, "Found"),
         LINE(303, "See Other"),

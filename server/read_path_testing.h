@@ -112,7 +112,7 @@ static inline void on_request(void *arg, struct http_request *request)
 {
     struct fixture *f = arg;
     struct health_view health = {.company = &f->company, .settings = f->path.settings, .documents = f->path.legacy};
-    dispatch_request(&f->path, &health, request);
+    dispatch_request(&f->path, NULL, &health, request);
 }
 
 static inline void *run_loop(void *arg)

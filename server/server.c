@@ -6,6 +6,7 @@
 #include "cache/redis_url.h"
 #include "server/endpoints.h"
 #include "server/http.h"
+#include "server/ingest.h"
 #include "server/listeners.h"
 #include "server/outbox_threads.h"
 #include "server/subscriber.h"
@@ -302,8 +303,10 @@ struct server *server_start(struct settings *settings, struct err *err)
     server->snapshot = snapshot_new(settings, server->postgres);
     server->legacy_snapshot = snapshot_ref(server->snapshot);
     unsigned cores = core_count();
+    const struct event_lanes_options lanes = ingest_lanes_options(settings);
     server->company = (struct worker_company){
         .offload = offload_start(cores < OFFLOAD_THREADS_MAX ? cores : OFFLOAD_THREADS_MAX, err),
+        .lanes = event_lanes_start(&lanes, err),
         .answers = &server->answers,
         .outbox = &server->outbox_board,
         .started_mono_ms = clock_mono_ms(),
@@ -313,7 +316,7 @@ struct server *server_start(struct settings *settings, struct err *err)
         .on_released = on_worker_released,
         .arg = server,
     };
-    if (!server->company.offload || !start_workers(server, settings, err))
+    if (!server->company.offload || !server->company.lanes || !start_workers(server, settings, err))
         goto fail;
     return server;
 fail:
@@ -403,6 +406,8 @@ bool server_reload(struct server *server, struct settings *settings, struct err 
     }
     snapshot_unref(server->snapshot);
     server->snapshot = snapshot_new(settings, server->postgres);
+    const struct event_lanes_options lanes = ingest_lanes_options(settings);
+    event_lanes_configure(server->company.lanes, &lanes);
     bool good = reload_legacy(server, before, settings, err);
     good = reload_subscriber(server, before, settings, err) && good;
     good = reload_outbox(server, before, settings, err) && good;
@@ -466,6 +471,7 @@ void server_free(struct server *server)
     subscriber_stop(server->subscriber);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
+    event_lanes_stop(server->company.lanes);
     offload_stop(server->company.offload);
     legacy_documents_unref(server->legacy);
     snapshot_unref(server->legacy_snapshot);

@@ -35,6 +35,7 @@ struct worker {
     struct redis_client *redis; /* NULL: none is configured */
     struct cache_documents *documents;
     struct read_path read;
+    struct ingest_door ingest;
     pthread_mutex_t report_lock; /* guards report */
     struct worker_report report;
     int listen_fd; /* -1 once the HTTP server owns it */
@@ -51,7 +52,13 @@ static void on_request(void *arg, struct http_request *request)
         .documents = worker->read.legacy,
         .self = worker,
     };
-    dispatch_request(&worker->read, &health, request);
+    dispatch_request(&worker->read, &worker->ingest, &health, request);
+}
+
+static bool streams_body(void *arg, const struct http_request *request)
+{
+    (void)arg;
+    return ingest_streams(request);
 }
 
 static bool reads_under_way(const struct worker_postgres *postgres)
@@ -193,6 +200,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
     struct snapshot *old = worker->snapshot;
     worker->snapshot = snapshot;
     worker->read.settings = snapshot_settings(snapshot);
+    worker->ingest.settings = worker->read.settings;
     hot_clear(worker->read.hot);
     bool good = true;
     if (!worker->postgres || !worker_postgres_fits(worker->postgres, snapshot)) {
@@ -261,6 +269,11 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
         goto fail;
     worker->read.offload = company->offload;
     worker->read.mailbox = worker->mailbox;
+    worker->ingest = (struct ingest_door){.base = worker->base,
+                                          .lanes = company->lanes,
+                                          .offload = company->offload,
+                                          .mailbox = worker->mailbox,
+                                          .floors = &company->answers->floors};
     if (!make_answers(worker, snapshot_settings(snapshot), err))
         goto fail;
     if (!watch_beat(worker)) {
@@ -271,6 +284,7 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
         goto fail;
     struct http_limits limits = limits_of(worker->read.settings, company->worker_count);
     worker->http = http_server_new(worker->base, &limits, on_request, worker);
+    http_server_stream_bodies(worker->http, streams_body, worker);
     worker->listen_fd = -1;
     if (!http_server_accept(worker->http, listen_fd, err))
         goto fail;

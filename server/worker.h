@@ -4,6 +4,7 @@
 #ifndef NOF0_SERVER_WORKER_H
 #define NOF0_SERVER_WORKER_H
 
+#include "ingest/event_lanes.h"
 #include "server/answer_cache.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
@@ -16,6 +17,7 @@ struct worker;
 /* What all workers have in common; it outlives them. */
 struct worker_company {
     struct offload *offload;
+    struct event_lanes *lanes;
     struct answer_shared *answers;
     const struct outbox_board *outbox; /* NULL: nothing to tell of it */
     int64_t started_mono_ms;
