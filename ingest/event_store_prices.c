@@ -30,10 +30,15 @@ static struct price_latest_row *row_of(const struct event *event)
     return event->row;
 }
 
-static struct slice symbol_key(struct arena *arena, const struct price_latest_row *row)
+enum { SYMBOL_KEY_SIZE = 2 * WIRE_KEY_MAX + 1 };
+
+/* Provider and symbol as one key, in `out`: no text has a zero byte. */
+static struct slice symbol_key(char out[SYMBOL_KEY_SIZE], const struct price_latest_row *row)
 {
-    return slice_of(
-        arena_printf(arena, "%zu:%.*s%.*s", row->provider.n, SLICE_ARG(row->provider), SLICE_ARG(row->symbol)));
+    memcpy(out, row->provider.p, row->provider.n);
+    out[row->provider.n] = '\0';
+    memcpy(out + row->provider.n + 1, row->symbol.p, row->symbol.n);
+    return (struct slice){out, row->provider.n + 1 + row->symbol.n};
 }
 
 static bool load_latest(struct prices *prices, struct err *err)
@@ -43,20 +48,17 @@ static bool load_latest(struct prices *prices, struct err *err)
     struct key_index index = key_index_on(arena);
     struct slice *providers = arena_alloc(arena, (prices->count + 1) * sizeof *providers);
     struct slice *symbols = arena_alloc(arena, (prices->count + 1) * sizeof *symbols);
-    struct slice last_key = {NULL, 0};
-    const struct price_latest_row *last = NULL;
+    char key[SYMBOL_KEY_SIZE];
     for (size_t i = 0; i < prices->count; i++) {
         const struct price_latest_row *row = row_of(prices->events[i]);
-        if (!last || !slice_equal(last->symbol, row->symbol) || !slice_equal(last->provider, row->provider))
-            last_key = symbol_key(arena, row); /* ticks of one symbol often come together */
-        last = row;
-        size_t at = key_index_add(&index, last_key, prices->symbol_count);
-        prices->symbol_of[i] = at;
-        if (at == prices->symbol_count) {
+        size_t at = key_index_find(&index, symbol_key(key, row));
+        if (at == (size_t)KEY_NONE) {
+            at = prices->symbol_count++;
+            (void)key_index_add(&index, arena_copy(arena, symbol_key(key, row)), at);
             providers[at] = row->provider;
             symbols[at] = row->symbol;
-            prices->symbol_count++;
         }
+        prices->symbol_of[i] = at;
     }
     prices->symbols = arena_zalloc(arena, (prices->symbol_count + 1) * sizeof *prices->symbols);
     struct params params = params_on(arena);
@@ -72,7 +74,7 @@ static bool load_latest(struct prices *prices, struct err *err)
     size_t found = 0;
     void **rows = many_decode(&table_price_latest, prices->loaded, &found, arena, err);
     for (size_t i = 0; rows && i < found; i++) {
-        size_t at = key_index_find(&index, symbol_key(arena, rows[i]));
+        size_t at = key_index_find(&index, symbol_key(key, rows[i]));
         if (at != (size_t)KEY_NONE)
             prices->symbols[at].stored = rows[i];
     }

@@ -35,9 +35,11 @@ struct event_lanes_options ingest_lanes_options(const struct settings *settings)
 void ingest_free(struct ingest *ingest)
 {
     buf_free(&ingest->in);
-    buf_free(&ingest->text);
-    event_batch_free(ingest->batch);
-    free(ingest->lines);
+    for (size_t i = 0; i < 2; i++) {
+        buf_free(&ingest->pieces[i].text);
+        event_batch_free(ingest->pieces[i].batch);
+        free(ingest->pieces[i].lines);
+    }
     if (ingest->retry)
         event_free(ingest->retry);
     free(ingest);
@@ -199,7 +201,7 @@ static void raise_floors(struct ingest *ingest)
         [EVENT_LEADERBOARD] = {[CACHE_FEED_leaderboard] = true},
         [EVENT_SINCE_INCEPTION] = {[CACHE_FEED_since_inception] = true},
     };
-    if (event_batch_counts(ingest->batch).accepted == 0)
+    if (event_batch_counts(ingest->pieces[1].batch).accepted == 0)
         return;
     for (unsigned feed = 0; feed < CACHE_FEED_COUNT; feed++)
         if (touched[ingest->kind][feed])
@@ -209,8 +211,9 @@ static void raise_floors(struct ingest *ingest)
 static void answer_document(struct ingest *ingest)
 {
     struct buf json = BUF_INIT;
-    ingest_put_document(&json, ingest->batch);
-    reply_json(ingest->request, ingest->door->settings, ingest_status(ingest->batch), buf_slice(&json));
+    const struct event_batch *batch = ingest->pieces[1].batch;
+    ingest_put_document(&json, batch);
+    reply_json(ingest->request, ingest->door->settings, ingest_status(batch), buf_slice(&json));
     buf_free(&json);
     ingest_free(ingest);
 }
@@ -218,7 +221,7 @@ static void answer_document(struct ingest *ingest)
 static void on_stored(void *arg)
 {
     struct ingest *ingest = arg;
-    ingest->busy = false;
+    ingest->storing = false;
     if (ingest->err.code == ERR_NONE)
         raise_floors(ingest);
     if (ingest->by_line)
@@ -251,7 +254,7 @@ static void on_retry(evutil_socket_t fd, short events, void *arg)
 
 static void submit(struct ingest *ingest)
 {
-    if (event_lanes_submit(ingest->door->lanes, ingest->batch, stored, ingest))
+    if (event_lanes_submit(ingest->door->lanes, ingest->pieces[1].batch, stored, ingest))
         return;
     const struct timeval wait = {.tv_usec = INGEST_RETRY_MS * 1000L};
     if (!ingest->by_line) {
@@ -262,7 +265,7 @@ static void submit(struct ingest *ingest)
         ingest->retry = event_new(ingest->door->base, -1, 0, on_retry, ingest);
     if (!ingest->retry || event_add(ingest->retry, &wait) != 0) {
         ingest->err.code = ERR_UNAVAILABLE;
-        on_stored(ingest);
+        mailbox_post(ingest->door->mailbox, on_stored, ingest);
     }
 }
 
@@ -276,30 +279,47 @@ static bool add_item(void *arg, struct slice item)
 static void read_text(void *arg)
 {
     struct ingest *ingest = arg;
+    struct ingest_piece *piece = &ingest->pieces[0];
     if (ingest->by_line)
         ingest_lines_read(ingest);
-    else if (!event_split_json(buf_slice(&ingest->text), add_item, ingest->batch, &ingest->fault))
+    else if (!event_split_json(buf_slice(&piece->text), add_item, piece->batch, &ingest->fault))
         ingest->fault.code = ERR_INVALID;
+}
+
+void ingest_store_ready(struct ingest *ingest)
+{
+    struct ingest_piece read = ingest->pieces[0];
+    ingest->pieces[0] = ingest->pieces[1];
+    ingest->pieces[1] = read;
+    ingest->ready = false;
+    ingest->storing = true;
+    submit(ingest);
 }
 
 static void on_read(void *arg)
 {
     struct ingest *ingest = arg;
+    ingest->reading = false;
     if (ingest->fault.code != ERR_NONE) {
         ingest_fail(ingest, 400, "malformed", ingest->fault.text);
         return;
     }
-    submit(ingest);
+    ingest->ready = true;
+    if (ingest->by_line)
+        ingest_lines_go_on(ingest);
+    else
+        ingest_store_ready(ingest);
 }
 
-void ingest_begin_batch(struct ingest *ingest)
+void ingest_begin_piece(struct ingest *ingest)
 {
-    event_batch_free(ingest->batch);
-    ingest->batch = event_batch_new(ingest->kind, ingest->door->settings->prices_provider);
+    struct ingest_piece *piece = &ingest->pieces[0];
+    event_batch_free(piece->batch);
+    piece->batch = event_batch_new(ingest->kind, ingest->door->settings->prices_provider);
     if (ingest->atomic)
-        event_batch_set_atomic(ingest->batch);
-    ingest->busy = true;
-    if (ingest->text.len > INGEST_INLINE) {
+        event_batch_set_atomic(piece->batch);
+    ingest->reading = true;
+    if (piece->text.len > INGEST_INLINE) {
         offload_submit(ingest->door->offload, ingest->door->mailbox, read_text, on_read, ingest);
         return;
     }
@@ -312,9 +332,9 @@ void ingest_begin_batch(struct ingest *ingest)
 static void take_whole(struct ingest *ingest)
 {
     struct buf empty = BUF_INIT;
-    ingest->text = ingest->in;
+    ingest->pieces[0].text = ingest->in;
     ingest->in = empty;
-    ingest_begin_batch(ingest);
+    ingest_begin_piece(ingest);
 }
 
 static void on_data(void *arg, struct http_request *request, struct slice bytes)
@@ -331,7 +351,7 @@ static void on_data(void *arg, struct http_request *request, struct slice bytes)
     buf_append_slice(&ingest->in, bytes);
     if (collects)
         return;
-    if (ingest->in.len > INGEST_READ_AHEAD && !ingest->paused) {
+    if (ingest_waiting(ingest).n > INGEST_READ_AHEAD && !ingest->paused) {
         ingest->paused = true;
         http_request_pause(request);
     }

@@ -8,20 +8,20 @@
 
 void ingest_lines_read(struct ingest *ingest)
 {
-    struct slice text = buf_slice(&ingest->text);
+    struct ingest_piece *piece = &ingest->pieces[0];
+    struct slice text = buf_slice(&piece->text);
     struct slice line;
-    size_t room = 0;
     while (event_next_line(&text, true, &line)) {
         ingest->line++;
         if (line.n == 0)
             continue;
-        size_t n = event_batch_count(ingest->batch);
-        if (n == room) {
-            room = room ? room * 2 : 64;
-            ingest->lines = mem_realloc(ingest->lines, room * sizeof *ingest->lines);
+        size_t n = event_batch_count(piece->batch);
+        if (n >= piece->lines_room) {
+            piece->lines_room = piece->lines_room ? piece->lines_room * 2 : 64;
+            piece->lines = mem_realloc(piece->lines, piece->lines_room * sizeof *piece->lines);
         }
-        ingest->lines[n] = ingest->line;
-        event_batch_add(ingest->batch, line);
+        piece->lines[n] = ingest->line;
+        event_batch_add(piece->batch, line);
     }
 }
 
@@ -69,7 +69,7 @@ static void end_answer(struct ingest *ingest)
 
 void ingest_lines_abort(struct ingest *ingest, unsigned status, const char *code, const char *reason)
 {
-    if (!ingest->busy && !ingest->streaming) {
+    if (!ingest->reading && !ingest->ready && !ingest->storing && !ingest->streaming) {
         ingest_fail(ingest, status, code, reason);
         return;
     }
@@ -81,7 +81,7 @@ void ingest_lines_abort(struct ingest *ingest, unsigned status, const char *code
 static void tell_abort(struct ingest *ingest)
 {
     struct buf text = BUF_INIT;
-    ingest_put_abort(&text, ingest->line + 1, ingest->abort_code, ingest->abort_reason);
+    ingest_put_abort(&text, ingest->answered + 1, ingest->abort_code, ingest->abort_reason);
     say(ingest, &text);
     end_answer(ingest);
 }
@@ -99,82 +99,103 @@ static void finish(struct ingest *ingest)
 /* How much of what came is taken next: whole lines, a chunk of them at most, but one at least. 0: none is there. */
 static size_t next_piece(const struct ingest *ingest)
 {
-    const struct buf *in = &ingest->in;
+    struct slice in = ingest_waiting(ingest);
     if (ingest->atomic)
-        return ingest->ended ? in->len : 0;
-    if (in->len <= INGEST_CHUNK && ingest->ended)
-        return in->len;
-    size_t reach = in->len < INGEST_CHUNK ? in->len : INGEST_CHUNK;
-    const char *end = reach ? memrchr(in->data, '\n', reach) : NULL;
-    if (!end && in->len > reach)
-        end = memchr(in->data + reach, '\n', in->len - reach);
+        return ingest->ended ? in.n : 0;
+    if (in.n <= INGEST_CHUNK && ingest->ended)
+        return in.n;
+    size_t reach = in.n < INGEST_CHUNK ? in.n : INGEST_CHUNK;
+    const char *end = reach ? memrchr(in.p, '\n', reach) : NULL;
+    if (!end && in.n > reach)
+        end = memchr(in.p + reach, '\n', in.n - reach);
     if (end)
-        return (size_t)(end - in->data) + 1;
-    return ingest->ended ? in->len : 0;
+        return (size_t)(end - in.p) + 1;
+    return ingest->ended ? in.n : 0;
 }
 
 static void take_piece(struct ingest *ingest, size_t n)
 {
-    struct buf *in = &ingest->in;
-    buf_clear(&ingest->text);
-    buf_append(&ingest->text, in->data, n);
-    memmove(in->data, in->data + n, in->len - n);
-    in->len -= n;
-    if (ingest->paused && in->len <= INGEST_READ_AHEAD / 2) {
-        ingest->paused = false;
-        http_request_resume(ingest->request);
+    struct buf *text = &ingest->pieces[0].text;
+    buf_clear(text);
+    buf_append(text, ingest_waiting(ingest).p, n);
+    ingest->in_at += n;
+    if (ingest->in_at == ingest->in.len || ingest->in_at > INGEST_READ_AHEAD) {
+        struct slice rest = ingest_waiting(ingest);
+        memmove(ingest->in.data, rest.p, rest.n);
+        ingest->in.len = rest.n;
+        ingest->in_at = 0;
+    }
+}
+
+static void let_more_come(struct ingest *ingest)
+{
+    if (!ingest->paused)
+        return;
+    ingest->paused = false;
+    http_request_resume(ingest->request);
+}
+
+/* Takes the next piece of what came, when there is one. */
+static void read_on(struct ingest *ingest)
+{
+    size_t n = next_piece(ingest);
+    size_t waiting = ingest_waiting(ingest).n;
+    if (n > 0) {
+        take_piece(ingest, n);
+        if (waiting - n <= INGEST_READ_AHEAD / 2)
+            let_more_come(ingest);
+        ingest_begin_piece(ingest);
+    } else if (waiting > (size_t)ingest->door->settings->ingest_max_body_bytes) {
+        ingest_lines_abort(ingest, 413, "line_too_long", "a line is longer than ingest.max_body_bytes");
+    } else {
+        let_more_come(ingest); /* the line is longer than what is read ahead */
     }
 }
 
 void ingest_lines_go_on(struct ingest *ingest)
 {
-    if (ingest->busy)
-        return;
-    if (ingest->gone) {
+    if (ingest->gone || ingest->abort_code) { /* what waits to be stored was not promised to anybody */
+        if (ingest->reading || ingest->storing)
+            return;
+        if (ingest->abort_code && !ingest->gone) {
+            tell_abort(ingest);
+            return;
+        }
         begin_answer(ingest);
         end_answer(ingest);
         return;
     }
-    if (ingest->abort_code) {
-        tell_abort(ingest);
+    if (ingest->ready && !ingest->storing &&
+        !(ingest->streaming && http_stream_pending(ingest->request) > INGEST_PENDING))
+        ingest_store_ready(ingest);
+    if (ingest->reading || ingest->ready)
         return;
-    }
-    if (ingest->streaming && http_stream_pending(ingest->request) > INGEST_PENDING)
-        return;
-    size_t n = next_piece(ingest);
-    if (n == 0 && ingest->ended) {
+    if (!ingest->ended || ingest_waiting(ingest).n > 0)
+        read_on(ingest);
+    else if (!ingest->storing)
         finish(ingest);
-    } else if (n > 0) {
-        take_piece(ingest, n);
-        ingest_begin_batch(ingest);
-    } else if (ingest->in.len > (size_t)ingest->door->settings->ingest_max_body_bytes) {
-        ingest_lines_abort(ingest, 413, "line_too_long", "a line is longer than ingest.max_body_bytes");
-    } else if (ingest->paused) { /* a line that is longer than what is read ahead */
-        ingest->paused = false;
-        http_request_resume(ingest->request);
-    }
 }
 
 void ingest_lines_stored(struct ingest *ingest)
 {
     struct buf text = BUF_INIT;
+    const struct ingest_piece *piece = &ingest->pieces[1];
+    size_t items = event_batch_count(piece->batch);
     if (ingest->err.code != ERR_NONE) {
-        uint64_t first = event_batch_count(ingest->batch) ? ingest->lines[0] : ingest->line;
-        ingest->line = first - 1;
-        if (!ingest->gone)
-            ingest_put_abort(&text, first, "unavailable",
-                             "the database cannot be reached; send what follows from this line on again");
-        say(ingest, &text);
-        end_answer(ingest);
+        ingest->abort_code = "unavailable";
+        ingest->abort_reason = "the database cannot be reached; send what follows from this line on again";
+        ingest_lines_go_on(ingest);
         return;
     }
-    struct event_counts counts = event_batch_counts(ingest->batch);
+    struct event_counts counts = event_batch_counts(piece->batch);
     ingest->counts.accepted += counts.accepted;
     ingest->counts.duplicate += counts.duplicate;
     ingest->counts.rejected += counts.rejected;
+    if (items)
+        ingest->answered = piece->lines[items - 1];
     if (ingest->atomic)
-        ingest->status = ingest_status(ingest->batch);
-    ingest_put_lines(&text, ingest->batch, ingest->lines);
+        ingest->status = ingest_status(piece->batch);
+    ingest_put_lines(&text, piece->batch, piece->lines);
     say(ingest, &text);
     ingest_lines_go_on(ingest);
 }
