@@ -282,7 +282,7 @@ static bool turn(struct outbox_consumer *consumer, bool *more, struct err *err)
 
 /* --- Failures --- */
 
-static bool is_of_content(const struct err *err)
+bool outbox_is_of_content(const struct err *err)
 {
     return err->code == ERR_INTERNAL || err->code == ERR_INVALID || err->code == ERR_LIMIT;
 }
@@ -328,7 +328,7 @@ static bool blame_rows(struct outbox_consumer *consumer, const struct err *why)
     int64_t suspect = consumer->suspect > consumer->taken ? consumer->suspect : consumer->taken;
     bool was_alone = consumer->hands.position < consumer->one_by_one;
     go_back(consumer);
-    if (!is_of_content(why) || suspect <= consumer->hands.position)
+    if (!outbox_is_of_content(why) || suspect <= consumer->hands.position)
         return false;
     if (!was_alone) {
         consumer->one_by_one = suspect;

@@ -276,6 +276,27 @@ static bool find_top(struct live *live, struct redisContext *link, int64_t *top,
     return true;
 }
 
+/* Makes and appends the entries of rows that were applied before. One that cannot be made was put aside when its time
+ * came: it is passed over again. */
+static bool append_rows(struct live *live, struct outbox_hands *hands, const struct outbox_batch *batch,
+                        struct err *err)
+{
+    struct outbox_events events = {0};
+    bool made = outbox_events_make(&events, hands->session, hands->options->prices_provider, batch, err);
+    bool good = made && append(live, hands->link, &events, err);
+    outbox_events_free(&events);
+    if (made || !outbox_is_of_content(err))
+        return good;
+    good = true;
+    for (size_t i = 0; good && batch->count > 1 && i < batch->count; i++) {
+        struct outbox_batch one = *batch;
+        one.rows = &batch->rows[i];
+        one.count = 1;
+        good = append_rows(live, hands, &one, err);
+    }
+    return good;
+}
+
 /* Appends again what the rows from `top` on, which were applied before, say. trades:stream is left alone: whoever
  * follows it would act twice. */
 static bool append_past(struct live *live, struct outbox_hands *hands, int64_t top, struct err *err)
@@ -286,16 +307,13 @@ static bool append_past(struct live *live, struct outbox_hands *hands, int64_t t
     bool more = true;
     while (good && more) {
         struct outbox_batch batch;
-        struct outbox_events events = {0};
         good = outbox_batch_read(&batch, hands->session, at, outbox_reader_name(hands->reader), ROWS_AT_ONCE, err);
         while (batch.count && outbox_batch_last(&batch) > hands->position)
             batch.count--;
         more = good && batch.count;
         if (more) {
             at = outbox_batch_last(&batch);
-            good = outbox_events_make(&events, hands->session, hands->options->prices_provider, &batch, err) &&
-                   append(live, hands->link, &events, err);
-            outbox_events_free(&events);
+            good = append_rows(live, hands, &batch, err);
         }
         outbox_batch_free(&batch);
     }

@@ -103,6 +103,21 @@ static void a_lost_stream_is_made_again(void **state)
     outbox_consumer_free(live);
 }
 
+/* What was put aside does not stand in the way of the rest. */
+static void a_corrupt_row_stays_aside(void **state)
+{
+    struct outbox_rig *rig = outbox_rig_of(state);
+    outbox_rig_sql(rig, some_rows);
+    outbox_rig_sql(rig, "UPDATE positions SET wire_detail = '{\"put\": 1}'");
+    outbox_rig_apply(rig, OUTBOX_LIVE);
+    assert_int_equal(outbox_rig_number(rig, "SELECT outbox_id FROM outbox_dead"), 2);
+    assert_int_equal(rig_integer(rig->link, "XLEN nof0:live:events"), 7);
+    rig_do(rig->link, "FLUSHALL");
+    outbox_rig_sql(rig, "INSERT INTO outbox (feed, items) VALUES ('analytics', '[[\"a\"]]')");
+    outbox_rig_apply(rig, OUTBOX_LIVE);
+    assert_int_equal(rig_integer(rig->link, "XLEN nof0:live:events"), 7);
+}
+
 static void a_gap_is_seen(void **state)
 {
     struct outbox_rig *rig = outbox_rig_of(state);
@@ -150,9 +165,8 @@ static void the_stream_is_capped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_is_told),
-        cmocka_unit_test(a_lost_stream_is_made_again),
-        cmocka_unit_test(a_gap_is_seen),
+        cmocka_unit_test(everything_is_told),        cmocka_unit_test(a_lost_stream_is_made_again),
+        cmocka_unit_test(a_corrupt_row_stays_aside), cmocka_unit_test(a_gap_is_seen),
         cmocka_unit_test(the_stream_is_capped),
     };
     return cmocka_run_group_tests(tests, outbox_rig_start, outbox_rig_stop);

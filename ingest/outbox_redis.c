@@ -3,9 +3,8 @@
  * to ingest/outbox_views.c. */
 #include "base/mem.h"
 #include "ingest/name_set.h"
-#include "ingest/outbox_work.h"
+#include "ingest/outbox_make.h"
 #include "ingest/redis_put.h"
-#include "ingest/redis_rebuild.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -92,15 +91,6 @@ static void note_item(struct shard *shard, const struct outbox_hands *hands, enu
     }
 }
 
-static struct redis_rebuild rebuild_of(const struct outbox_hands *hands, redis_value_fn *take, void *arg)
-{
-    return (struct redis_rebuild){.session = hands->session,
-                                  .space = &hands->options->space,
-                                  .prices_provider = hands->options->prices_provider,
-                                  .take = take,
-                                  .arg = arg};
-}
-
 /* Makes what was noted, structure by structure, each with all its names at once. */
 static bool rebuild_noted(const struct shard *shard, const struct outbox_hands *hands, struct redis_put *put,
                           struct err *err)
@@ -110,7 +100,9 @@ static bool rebuild_noted(const struct shard *shard, const struct outbox_hands *
         const struct name_set *names = &shard->changed[i];
         if (!names->count && !(shard->whole[i] && shard->number == 0))
             continue;
-        struct redis_rebuild rebuild = rebuild_of(hands, redis_put_take, put);
+        struct redis_rebuild rebuild = outbox_rebuild(hands);
+        rebuild.take = redis_put_take;
+        rebuild.arg = put;
         rebuild.wanted[i] = true;
         /* The same rows give both. */
         rebuild.wanted[CACHE_KEY_price_latest_single] = i == CACHE_KEY_price_latest;
@@ -142,23 +134,21 @@ static bool apply(void *work, struct outbox_hands *hands, const struct outbox_ba
 
 /* --- After rows were deleted unseen: everything --- */
 
-struct share {
+struct ownership {
     const struct shard *shard;
     const struct cache_space *space;
-    struct redis_put *put;
 };
 
-/* The value's name is of this shard: by its last parameter, as notes are. */
-static bool take_own(void *arg, const struct redis_value *value, struct err *err)
+/* The name is of this shard: by its last parameter, as notes are. */
+static bool owns(void *arg, const struct cache_key *key)
 {
-    const struct share *share = arg;
-    struct cache_key key;
+    const struct ownership *own = arg;
+    struct cache_key again;
     struct cache_key_parts parts;
-    if (!cache_key_parse(share->space, cache_key_text(&value->key), &key, &parts))
-        return true;
+    if (!cache_key_parse(own->space, cache_key_text(key), &again, &parts))
+        return false;
     unsigned count = cache_key_rows[parts.id].param_count;
-    unsigned owner = count ? shard_of(parts.params[count - 1]) : 0;
-    return owner != share->shard->number || redis_put_take(share->put, value, err);
+    return (count ? shard_of(parts.params[count - 1]) : 0) == own->shard->number;
 }
 
 static bool is_of_views(enum cache_key_id id)
@@ -168,16 +158,15 @@ static bool is_of_views(enum cache_key_id id)
 
 static bool begin(void *work, struct outbox_hands *hands, struct err *err)
 {
-    if (hands->position >= hands->pruned)
-        return true;
-    struct redis_put put = {.link = hands->link, .space = &hands->options->space};
-    struct share share = {work, &hands->options->space, &put};
-    struct redis_rebuild rebuild = rebuild_of(hands, take_own, &share);
-    for (unsigned i = 0; i < CACHE_KEY_COUNT; i++)
+    struct ownership own = {work, &hands->options->space};
+    bool good = true;
+    for (unsigned i = 0; good && hands->position < hands->pruned && i < CACHE_KEY_COUNT; i++) {
+        struct redis_rebuild rebuild = outbox_rebuild(hands);
+        bool failed = false;
         rebuild.wanted[i] = redis_rebuild_knows((enum cache_key_id)i) && !is_of_views((enum cache_key_id)i);
-    bool good = session_begin_snapshot(hands->session, err) && redis_rebuild_run(&rebuild, err) &&
-                redis_put_flush(&put, err) && session_commit(hands->session, err);
-    redis_put_free(&put);
+        if (rebuild.wanted[i])
+            good = outbox_make(hands, &rebuild, owns, &own, &failed, err);
+    }
     return good;
 }
 

@@ -5,9 +5,7 @@
 #include "base/mem.h"
 #include "ingest/leaderboard_text.h"
 #include "ingest/name_set.h"
-#include "ingest/outbox_work.h"
-#include "ingest/redis_put.h"
-#include "ingest/redis_rebuild.h"
+#include "ingest/outbox_make.h"
 
 #include <stdlib.h>
 
@@ -16,6 +14,7 @@ enum {
     PATIENCE_MS = 15000,
     TIDY_MS = 10000, /* between two looks for rows to delete */
     PIECES = 20,     /* that are deleted at one look */
+    MADE_OF_VIEWS = 3,
 };
 
 struct views {
@@ -26,7 +25,8 @@ struct views {
     bool leaders;         /* the stored leaderboard, no view of which is made */
     bool all;             /* models of since_inception: all */
     struct name_set models;
-    bool refused; /* the last refresh failed for its content, which was logged */
+    bool refused;                 /* the last refresh failed for its content, which was logged */
+    bool not_made[MADE_OF_VIEWS]; /* likewise, of each structure */
     int64_t tidied_ms;
 };
 
@@ -141,45 +141,46 @@ static bool refresh(struct views *views, struct outbox_hands *hands, struct err 
 }
 
 /* A refresh that the database refuses (a sum that overflows, a missing right) would be refused again: it is told once,
- * and Redis gets what the views have. */
+ * and Redis gets what the views have. A stored leaderboard that cannot be said is no reason not to refresh. */
 static bool try_refresh(struct views *views, struct outbox_hands *hands, struct err *err)
 {
     struct err why = ERR_INIT;
     views->refreshed_ms = clock_mono_ms();
-    if (refresh(views, hands, &why)) {
+    bool good = refresh(views, hands, &why);
+    if (!good && outbox_is_of_content(&why)) {
+        session_rollback(hands->session);
+        if (!views->refused)
+            log_event(LOG_ERROR, "outbox.views_refused", LOG_FIELDS(log_error_text(&why)));
+        views->refused = true;
+        session_set_patience(hands->session, REFRESH_PATIENCE_MS);
+        good = session_exec(hands->session, refresh_sql(views), &why) || outbox_is_of_content(&why);
+        session_set_patience(hands->session, PATIENCE_MS);
+    } else {
         views->refused = false;
-        return true;
     }
-    if (why.code != ERR_INVALID && why.code != ERR_INTERNAL)
-        return err_set(err, why.code, "refresh of the views: %s", why.text);
-    session_rollback(hands->session);
-    if (!views->refused)
-        log_event(LOG_ERROR, "outbox.views_refused", LOG_FIELDS(log_error_text(&why)));
-    views->refused = true;
-    return true;
+    return good || err_set(err, why.code, "refresh of the views: %s", why.text);
 }
 
+/* Each from a snapshot of its own, so that a corrupt row in one leaves the others. */
 static bool write_redis(struct views *views, struct outbox_hands *hands, struct err *err)
 {
+    static const enum cache_key_id made_of_views[MADE_OF_VIEWS] = {CACHE_KEY_leaderboard, CACHE_KEY_leaderboard_cache,
+                                                                   CACHE_KEY_since_inception};
     if (!hands->options->redis_url[0] || (!views->facts && !views->leaders))
         return true;
     if (!outbox_connect_redis(hands, err))
         return false;
-    struct redis_put put = {.link = hands->link, .space = &hands->options->space};
-    struct redis_rebuild rebuild = {.session = hands->session,
-                                    .space = &hands->options->space,
-                                    .prices_provider = hands->options->prices_provider,
-                                    .take = redis_put_take,
-                                    .arg = &put};
-    rebuild.wanted[CACHE_KEY_leaderboard] = rebuild.wanted[CACHE_KEY_leaderboard_cache] = true;
-    rebuild.wanted[CACHE_KEY_since_inception] = views->all || views->models.count;
-    if (!views->all) {
-        rebuild.models = views->models.names;
+    bool good = true;
+    for (size_t i = 0; good && i < MADE_OF_VIEWS; i++) {
+        struct redis_rebuild rebuild = outbox_rebuild(hands);
+        bool curves = made_of_views[i] == CACHE_KEY_since_inception;
+        if (curves && !views->all && !views->models.count)
+            continue;
+        rebuild.wanted[made_of_views[i]] = true;
+        rebuild.models = views->all ? NULL : views->models.names;
         rebuild.model_count = views->models.count;
+        good = outbox_make(hands, &rebuild, NULL, NULL, &views->not_made[i], err);
     }
-    bool good = session_begin_snapshot(hands->session, err) && redis_rebuild_run(&rebuild, err) &&
-                redis_put_flush(&put, err) && session_commit(hands->session, err);
-    redis_put_free(&put);
     return good;
 }
 

@@ -40,6 +40,9 @@ struct outbox_hands {
 /* Connects to Redis unless it is connected. */
 bool outbox_connect_redis(struct outbox_hands *hands, struct err *err) MUST_CHECK;
 
+/* The failure is of what is stored, and will be met again; else of a server or a disk, which passes. */
+bool outbox_is_of_content(const struct err *err);
+
 /* A reader. Its calls return false with *err: the connections are then made anew and everything that was not advanced
  * past is applied again. So each must be such that doing it twice does no harm. */
 struct outbox_work {

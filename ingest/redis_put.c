@@ -131,7 +131,7 @@ static bool check_reply(const struct redisReply *reply, struct err *err)
 {
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
         if (reply->element[i]->type == REDIS_REPLY_ERROR)
-            return err_set(err, ERR_INTERNAL, "redis: %.*s", (int)reply->element[i]->len, reply->element[i]->str);
+            return redis_blocking_refused(reply->element[i], err);
     return true;
 }
 
