@@ -1,6 +1,7 @@
 #include "server/dispatch.h"
 
 #include "server/reply.h"
+#include "server/stream_hub.h"
 
 static const char allowed[] = "GET, HEAD, OPTIONS";
 
@@ -38,6 +39,11 @@ void dispatch_request(struct read_path *path, struct ingest_door *ingest, const 
     }
     if (ingest_is_path(target)) {
         ingest_answer(ingest, request);
+        return;
+    }
+    if (path->stream && slice_is(target, "/api/stream")) {
+        if (method_is_read(path->settings, request))
+            stream_hub_answer(path->stream, request);
         return;
     }
     struct arena *arena = http_request_arena(request);

@@ -167,6 +167,8 @@ void http_stream_shared(struct http_request *request, struct slice bytes, void (
 size_t http_stream_pending(const struct http_request *request);
 /* The stream is complete: do not touch the request afterwards. What was accepted is still written. */
 void http_stream_end(struct http_request *request);
+/* The same, and the connection is closed behind it. */
+void http_stream_end_and_close(struct http_request *request);
 
 struct http_counts {
     uint64_t connections_accepted;

@@ -127,6 +127,12 @@ void http_stream_end(struct http_request *request)
     http_reply_send(request);
 }
 
+void http_stream_end_and_close(struct http_request *request)
+{
+    request->close = true;
+    http_stream_end(request);
+}
+
 /* Adds what is behind *skip of the bytes. */
 static int add_bytes(struct iovec *at, const char *bytes, size_t n, size_t *skip)
 {

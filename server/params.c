@@ -13,8 +13,7 @@ static __attribute__((format(printf, 3, 0))) void fault_fill(struct param_fault 
     (void)vsnprintf(fault->message, sizeof fault->message, format, arguments);
 }
 
-static __attribute__((format(printf, 3, 4))) bool fault_set(struct param_fault *fault, const char *param,
-                                                            const char *format, ...)
+bool params_fault(struct param_fault *fault, const char *param, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -75,9 +74,10 @@ static bool read_integer(const struct param_spec *spec, struct slice value, int6
         return true;
     }
     if (spec->max == INT64_MAX)
-        return fault_set(fault, spec->name, "%s must be an integer of at least %lld", spec->name, (long long)spec->min);
-    return fault_set(fault, spec->name, "%s must be an integer from %lld to %lld", spec->name, (long long)spec->min,
-                     (long long)spec->max);
+        return params_fault(fault, spec->name, "%s must be an integer of at least %lld", spec->name,
+                            (long long)spec->min);
+    return params_fault(fault, spec->name, "%s must be an integer from %lld to %lld", spec->name, (long long)spec->min,
+                        (long long)spec->max);
 }
 
 static bool read_cursor(const struct param_spec *spec, struct slice value, struct trade_cursor *cursor,
@@ -89,9 +89,9 @@ static bool read_cursor(const struct param_spec *spec, struct slice value, struc
         return true;
     }
     if (!text_ok(value, TRADE_ID_MAX))
-        return fault_set(fault, spec->name,
-                         "%s must be an exit time in seconds or a trade's id of at most %d bytes of UTF-8", spec->name,
-                         TRADE_ID_MAX);
+        return params_fault(fault, spec->name,
+                            "%s must be an exit time in seconds or a trade's id of at most %d bytes of UTF-8",
+                            spec->name, TRADE_ID_MAX);
     *cursor = (struct trade_cursor){.kind = CURSOR_ID, .id = value};
     return true;
 }
@@ -107,8 +107,8 @@ static bool read_value(const struct param_spec *spec, struct slice value, struct
         return read_integer(spec, value, &query->limit, fault);
     case PARAM_MODEL_ID:
         if (!params_model_id_ok(value))
-            return fault_set(fault, spec->name, "%s must be 1 to %d bytes of UTF-8 without control characters",
-                             spec->name, MODEL_ID_MAX);
+            return params_fault(fault, spec->name, "%s must be 1 to %d bytes of UTF-8 without control characters",
+                                spec->name, MODEL_ID_MAX);
         query->model_id = value;
         return true;
     case PARAM_BEFORE:
@@ -116,7 +116,7 @@ static bool read_value(const struct param_spec *spec, struct slice value, struct
     case PARAM_AFTER:
         return read_cursor(spec, value, &query->after, fault);
     }
-    return fault_set(fault, spec->name, "%s cannot be read", spec->name);
+    return params_fault(fault, spec->name, "%s cannot be read", spec->name);
 }
 
 static const struct param_spec *find_spec(const struct param_spec *specs, struct slice name)
@@ -128,36 +128,44 @@ static const struct param_spec *find_spec(const struct param_spec *specs, struct
     return NULL;
 }
 
+bool params_next(struct slice *raw, struct arena *arena, struct slice *name, struct slice *value,
+                 struct param_fault *fault)
+{
+    struct slice pair = {NULL, 0};
+    while (raw->n && pair.n == 0) {
+        const char *ampersand = memchr(raw->p, '&', raw->n);
+        pair = (struct slice){raw->p, ampersand ? (size_t)(ampersand - raw->p) : raw->n};
+        size_t taken = pair.n + (ampersand ? 1 : 0);
+        *raw = (struct slice){raw->p + taken, raw->n - taken};
+    }
+    fault->message[0] = '\0';
+    if (pair.n == 0)
+        return false;
+    const char *equals = memchr(pair.p, '=', pair.n);
+    *name = (struct slice){pair.p, equals ? (size_t)(equals - pair.p) : pair.n};
+    *value = equals ? (struct slice){equals + 1, pair.n - name->n - 1} : (struct slice){pair.p + pair.n, 0};
+    if (!percent_decode(*name, true, arena, name))
+        return params_fault(fault, NULL, "the query string has a broken percent-escape");
+    return true;
+}
+
 bool params_read(const struct param_spec *specs, struct slice raw, struct arena *arena, struct read_query *query,
                  struct param_fault *fault)
 {
     unsigned seen = 0;
-    while (raw.n) {
-        const char *ampersand = memchr(raw.p, '&', raw.n);
-        struct slice pair = {raw.p, ampersand ? (size_t)(ampersand - raw.p) : raw.n};
-        size_t taken = pair.n + (ampersand ? 1 : 0);
-        raw = (struct slice){raw.p + taken, raw.n - taken};
-        if (pair.n == 0)
-            continue;
-
-        const char *equals = memchr(pair.p, '=', pair.n);
-        struct slice name = {pair.p, equals ? (size_t)(equals - pair.p) : pair.n};
-        struct slice value = {pair.p + name.n, 0};
-        if (equals)
-            value = (struct slice){equals + 1, pair.n - name.n - 1};
-        if (!percent_decode(name, true, arena, &name))
-            return fault_set(fault, NULL, "the query string has a broken percent-escape");
-
+    struct slice name;
+    struct slice value;
+    while (params_next(&raw, arena, &name, &value, fault)) {
         const struct param_spec *spec = find_spec(specs, name);
         if (!spec)
             continue;
         if (!percent_decode(value, true, arena, &value))
-            return fault_set(fault, spec->name, "%s has a broken percent-escape", spec->name);
+            return params_fault(fault, spec->name, "%s has a broken percent-escape", spec->name);
         if (seen & 1U << spec->kind)
-            return fault_set(fault, spec->name, "%s is given more than once", spec->name);
+            return params_fault(fault, spec->name, "%s is given more than once", spec->name);
         seen |= 1U << spec->kind;
         if (!read_value(spec, value, query, fault))
             return false;
     }
-    return true;
+    return fault->message[0] == '\0';
 }

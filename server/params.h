@@ -31,6 +31,14 @@ struct param_fault {
 bool params_read(const struct param_spec *specs, struct slice raw, struct arena *arena, struct read_query *query,
                  struct param_fault *fault);
 
+/* Takes the next "name=value" from a raw query string. The name is decoded, the value is not yet. False at the end
+ * (fault->message is empty then) or when the name cannot be decoded. */
+bool params_next(struct slice *raw, struct arena *arena, struct slice *name, struct slice *value,
+                 struct param_fault *fault);
+/* A fault of one parameter; returns false. */
+bool params_fault(struct param_fault *fault, const char *param, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Whether the text can be a model's id: 1 to MODEL_ID_MAX bytes of UTF-8 without control characters. */
 bool params_model_id_ok(struct slice text);
 

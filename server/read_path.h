@@ -22,6 +22,7 @@ struct read_path {
     struct legacy_documents *legacy; /* NULL: no folder is configured */
     struct recent *recent;           /* parts of `legacy` that were asked for; cleared when it changes */
     struct hot *hot;                 /* targets answered lately; NULL: none are kept. Cleared when anything changes */
+    struct stream_hub *stream;       /* live events; NULL: nothing is at their path */
     struct offload *offload;
     struct mailbox *mailbox; /* of the worker's loop */
     struct {                 /* a source that is down is logged once a second, not once a request */

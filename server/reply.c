@@ -23,17 +23,20 @@ static void put_cors(struct http_request *request, const struct settings *settin
     put_header(request, "Access-Control-Expose-Headers", cors_exposed);
 }
 
-static void send_reply(struct http_request *request, unsigned status)
+static void log_reply(struct http_request *request, unsigned status)
 {
-    if (!log_wants(LOG_DEBUG)) {
-        http_reply_send(request);
+    if (!log_wants(LOG_DEBUG))
         return;
-    }
     log_event(LOG_DEBUG, "request",
               LOG_FIELDS(log_str("id", http_request_id(request)), log_slice("peer", http_request_peer(request)),
                          log_slice("method", http_request_method_name(request)),
                          log_slice("path", http_request_path(request)), log_slice("query", http_request_query(request)),
                          log_int("status", status), log_int("us", clock_mono_us() - http_request_started_us(request))));
+}
+
+static void send_reply(struct http_request *request, unsigned status)
+{
+    log_reply(request, status);
     http_reply_send(request);
 }
 
@@ -74,6 +77,16 @@ void reply_error(struct http_request *request, const struct settings *settings, 
     buf_free(&json);
 }
 
+void reply_event_stream(struct http_request *request, const struct settings *settings, const struct http_stream *stream)
+{
+    put_header(request, "Content-Type", "text/event-stream; charset=utf-8");
+    put_header(request, "Cache-Control", "no-store");
+    put_header(request, "X-Accel-Buffering", "no"); /* nginx would gather events */
+    put_cors(request, settings);
+    log_reply(request, 200);
+    http_reply_stream(request, stream);
+}
+
 void reply_options(struct http_request *request, const struct settings *settings, const char *allow)
 {
     http_reply_status(request, 204);
@@ -81,7 +94,8 @@ void reply_options(struct http_request *request, const struct settings *settings
     put_cors(request, settings);
     if (settings->cors_allow_origin[0]) {
         put_header(request, "Access-Control-Allow-Methods", allow);
-        put_header(request, "Access-Control-Allow-Headers", "Accept, Content-Type, If-None-Match, X-Request-Id");
+        put_header(request, "Access-Control-Allow-Headers",
+                   "Accept, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id");
         put_header(request, "Access-Control-Max-Age",
                    arena_printf(http_request_arena(request), "%lld", (long long)settings->cors_max_age_s));
     }

@@ -20,6 +20,10 @@ void reply_error(struct http_request *request, const struct settings *settings, 
 /* A JSON text that must not be cached. */
 void reply_json(struct http_request *request, const struct settings *settings, unsigned status, struct slice json);
 
+/* Begins a stream of server-sent events (HTML standard, 9.2): its head, then whatever is written to *stream. */
+void reply_event_stream(struct http_request *request, const struct settings *settings,
+                        const struct http_stream *stream);
+
 /* 204 for OPTIONS: what the path allows, and the answer to a browser's preflight (Fetch standard, 3.2). */
 void reply_options(struct http_request *request, const struct settings *settings, const char *allow);
 

@@ -37,6 +37,7 @@ struct outbox_run {
 struct server {
     struct worker_company company;
     struct answer_shared answers;
+    struct stream_shared streams;
     struct subscriber *subscriber; /* NULL: no Redis, or nothing to cache */
     unsigned worker_count;
     struct worker **workers;
@@ -309,6 +310,7 @@ struct server *server_start(struct settings *settings, struct err *err)
         .lanes = event_lanes_start(&lanes, err),
         .answers = &server->answers,
         .outbox = &server->outbox_board,
+        .streams = &server->streams,
         .started_mono_ms = clock_mono_ms(),
         .worker_count = server->worker_count,
         .workers = server->workers,

@@ -90,6 +90,7 @@ void worker_renew_report(struct worker *worker)
     if (worker->http)
         http_server_counts(worker->http, &report.http);
     answer_cache_counts(worker->read.answers, &report.answers);
+    stream_hub_counts(worker->read.stream, &report.stream);
     report.hot_hits = hot_hits(worker->read.hot);
     if (worker->postgres)
         pg_pool_state(worker_postgres_pool(worker->postgres), &report.pool);
@@ -214,6 +215,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
     }
     const struct settings *before = old ? snapshot_settings(old) : NULL;
     good = apply_redis(worker, before, worker->read.settings, err) && good;
+    good = stream_hub_apply(worker->read.stream, worker->read.settings, worker->redis, err) && good;
     good = apply_answers(worker, before, worker->read.settings, err) && good;
     if (worker->http) {
         struct http_limits limits = limits_of(worker->read.settings, worker->company->worker_count);
@@ -267,6 +269,7 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
     worker->mailbox = mailbox_new(worker->base, err);
     if (!worker->mailbox)
         goto fail;
+    worker->read.stream = stream_hub_new(worker->base, company->streams);
     worker->read.offload = company->offload;
     worker->read.mailbox = worker->mailbox;
     worker->ingest = (struct ingest_door){.base = worker->base,
@@ -422,6 +425,7 @@ void worker_free(struct worker *worker)
     /* What was posted late may have brought these anew. */
     drop_retired(worker, INT64_MAX);
     worker_postgres_free(worker->postgres);
+    stream_hub_free(worker->read.stream);
     if (worker->documents)
         cache_documents_free(worker->documents);
     redis_client_free(worker->redis);

@@ -20,6 +20,7 @@ struct worker_company {
     struct event_lanes *lanes;
     struct answer_shared *answers;
     const struct outbox_board *outbox; /* NULL: nothing to tell of it */
+    struct stream_shared *streams;
     int64_t started_mono_ms;
     unsigned worker_count;
     struct worker *const *workers;

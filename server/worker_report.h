@@ -7,10 +7,12 @@
 #include "repo/pg_pool.h"
 #include "server/answer_cache.h"
 #include "server/http.h"
+#include "server/stream_hub.h"
 
 struct worker_report {
     struct http_counts http;
     struct answer_counts answers;
+    struct stream_counts stream;
     uint64_t hot_hits; /* answered from the table of targets */
     bool has_pool;
     struct pg_pool_state pool;

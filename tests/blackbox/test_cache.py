@@ -1,7 +1,6 @@
 """Answers that are kept: never older than what was seen, one query for a herd, and neither Redis nor Postgres away is
 felt before it must be."""
 import os
-import re
 import signal
 import threading
 import time
@@ -11,27 +10,12 @@ import pytest
 from support import data
 from support.config import write_config
 from support.content import same_content
+from support.metrics import metrics
 from support.programs import PATIENCE_S, ctl
 from support.redis_client import RedisClient
 from support.servers import Postgres, Redis, wait_until
 
 pytestmark = pytest.mark.threads
-
-
-def metrics(server):
-    """Name with labels -> number."""
-    reply = server.get("/metrics")
-    assert reply.status == 200
-    assert reply.header("Content-Type").startswith("text/plain; version=0.0.4")
-    numbers = {}
-    for line in reply.content().decode().splitlines():
-        if line.startswith("#"):
-            assert re.fullmatch(r"# (HELP|TYPE) nof0_\w+ .+", line), line
-            continue
-        name, number = line.rsplit(" ", 1)
-        assert name not in numbers, line
-        numbers[name] = float(number) if "." in number else int(number)
-    return numbers
 
 
 def settled(server, name):
