@@ -66,11 +66,11 @@ def ctl_start(*arguments, dsn=None, **settings):
 class Nof0d:
     """A running server. Settings are environment variables of etc/nof0.yaml; `config` replaces that file."""
 
-    def __init__(self, folder, config=CONFIG, wait="/readyz", **settings):
-        self.port = free_port()
+    def __init__(self, folder, config=CONFIG, wait="/readyz", port=None, **settings):
+        self.port = port or free_port()
         self.log_path = os.path.join(folder, f"nof0d-{self.port}.log")
         settings = {"NOF0_WORKERS": 2, "NOF0_HOST": "127.0.0.1", **settings, "NOF0_PORT": self.port}
-        with open(self.log_path, "wb") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([NOF0D, "--config", config], cwd="/", env=environment(**settings),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.stopped = False
