@@ -64,6 +64,8 @@ static void begin_at(struct cache_live *live, struct cache_live_id id)
 {
     live->known = true;
     live->last = id;
+    if (live->settings.on_known)
+        live->settings.on_known(live->settings.arg);
     ask(live);
 }
 

@@ -42,6 +42,8 @@ struct cache_live_settings {
     struct cache_space space;
     /* Entries in order, at least one; they live until it returns. */
     void (*on_entries)(void *arg, const struct cache_live_entry *entries, size_t count);
+    /* Once, before the first entries: where it begins is known (cache_live_position). May be NULL. */
+    void (*on_known)(void *arg);
     void *arg;
 };
 

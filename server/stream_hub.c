@@ -196,18 +196,43 @@ void stream_deliver(void *arg, const struct cache_live_entry *entries, size_t co
         deliver_one(hub, &entries[i]);
 }
 
-/* The first words: where the client stands, so that it can come again without having had an event. */
+/* Where the client stands, so that it can come again without having had an event: told once it is known, which is at
+ * once but while a worker has not reached Redis for the first time. */
+static void put_place(struct buf *text, struct stream_client *client)
+{
+    struct cache_live_id now;
+    char id[CACHE_LIVE_ID_SIZE];
+    if (client->query.resumes || client->placed || !cache_live_position(client->hub->live, &now))
+        return;
+    buf_printf(text, "id: %s\n", cache_live_id_format(id, now));
+    client->placed = true;
+}
+
+/* The first words. */
 static void greet(struct stream_client *client)
 {
     struct buf text = BUF_INIT;
-    struct cache_live_id now;
-    char id[CACHE_LIVE_ID_SIZE];
     buf_printf(&text, ": connected\nretry: %d\n", RETRY_MS);
-    if (!client->query.resumes && cache_live_position(client->hub->live, &now))
-        buf_printf(&text, "id: %s\n", cache_live_id_format(id, now));
+    put_place(&text, client);
     buf_append_char(&text, '\n');
     stream_send_text(client, buf_slice(&text));
     buf_free(&text);
+}
+
+static void on_known(void *arg)
+{
+    struct stream_hub *hub = arg;
+    struct stream_client *client;
+    LIST_FOREACH(client, &hub->clients, all)
+    {
+        struct buf text = BUF_INIT;
+        put_place(&text, client);
+        if (text.len) {
+            buf_append_char(&text, '\n');
+            stream_send_text(client, buf_slice(&text));
+        }
+        buf_free(&text);
+    }
 }
 
 static void begin(struct stream_hub *hub, struct http_request *request, const struct stream_query *query)
@@ -329,6 +354,7 @@ bool stream_hub_apply(struct stream_hub *hub, const struct settings *settings, s
                                              .command_timeout_ms = settings->redis_command_timeout_ms,
                                              .space = hub->space,
                                              .on_entries = stream_deliver,
+                                             .on_known = on_known,
                                              .arg = hub};
     hub->live = cache_live_new(&live, err);
     if (!hub->live)

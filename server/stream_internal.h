@@ -24,6 +24,7 @@ struct stream_client {
     uint64_t delivery;         /* the hub's last that it had a part in */
     size_t unread;             /* bytes that waited then */
     bool live;                 /* gets what comes; else it catches up */
+    bool placed;               /* was told where it stands */
     bool waits;                /* for the next try to read what it missed */
     struct stream_fetch *fetch;
 };

@@ -12,9 +12,9 @@ class StreamClient(threading.Thread):
         self.ports, self.topics = ports, topics
         self.last_id = None
         self.events = []  # (event, id, data)
+        self.ids = []  # that blocks gave, and where connections began
         self.connections = 0
         self.stopping = False
-        self.connected = threading.Event()
 
     def run(self):
         turn = 0
@@ -35,6 +35,7 @@ class StreamClient(threading.Thread):
             if answer.status != 200:
                 return
             self.connections += 1
+            self.ids.append(f"connected to {port} with {self.last_id}")
             self.read(answer)
         finally:
             connection.close()
@@ -50,21 +51,17 @@ class StreamClient(threading.Thread):
                 return
             line = line.rstrip(b"\r\n")
             if not line:
+                self.last_id = identity or self.last_id
+                if identity:
+                    self.ids.append(identity)
                 if event:
-                    self.take(event, identity, data)
+                    self.events.append((event, identity, data))
                 event = identity = data = None
-            elif line.startswith(b":"):
-                self.connected.set()
-            else:
+            elif not line.startswith(b":"):
                 name, _, value = line.partition(b": ")
                 event = value.decode() if name == b"event" else event
                 identity = value.decode() if name == b"id" else identity
                 data = value.decode() if name == b"data" else data
-
-    def take(self, event, identity, data):
-        if identity:
-            self.last_id = identity
-        self.events.append((event, identity, data))
 
     def stop(self):
         self.stopping = True
