@@ -58,8 +58,8 @@ static const char state_settled[] =
     " CROSS JOIN LATERAL (SELECT coalesce(q.stated_quantity = 0 OR (g.part IS NOT NULL AND (abs(q.stated_quantity -"
     "  g.part) <= 1e-9 * abs(q.stated_quantity) OR sign(q.stated_quantity - g.part) <> sign(q.stated_quantity))),"
     "  false) AS closed) AS c"
-    " WHERE q.as_of_s IS NOT NULL AND (q.id = ANY($1::text[]) OR (q.status = 'open' AND EXISTS"
-    "  (SELECT 1 FROM " TOUCHED " WHERE u.model = q.model_id AND u.symbol = q.symbol)))) AS r"
+    " WHERE q.as_of_s IS NOT NULL AND q.id IN (SELECT unnest($1::text[]) UNION SELECT o.id FROM " TOUCHED
+    "  JOIN positions AS o ON o.model_id = u.model AND o.symbol = u.symbol AND o.status = 'open')) AS r"
     " WHERE p.id = r.id AND (p.quantity, p.status, p.exit_ts_ms, p.exit_price) IS DISTINCT FROM"
     " (r.quantity, r.status, r.exit_ts_ms, r.exit_price)";
 

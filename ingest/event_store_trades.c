@@ -133,8 +133,9 @@ static PGresult *read_standing(struct event_store *store, const struct slice *mo
     params_add_text_array(&params, models, count);
     return event_read_rows(
         store, "trades_standing",
-        "SELECT model_id, id, feed_ordinal, coalesce(exit_time_s, exit_ts_ms / 1000.0::double precision) FROM trades"
-        " WHERE model_id = ANY($1) AND feed_ordinal IS NOT NULL ORDER BY model_id, feed_ordinal",
+        "SELECT r.model_id, r.id, r.feed_ordinal, r.exit_time FROM unnest($1::text[]) AS k(model) CROSS JOIN LATERAL"
+        " (SELECT model_id, id, feed_ordinal, coalesce(exit_time_s, exit_ts_ms / 1000.0::double precision) AS exit_time"
+        " FROM trades WHERE model_id = k.model AND feed_ordinal IS NOT NULL ORDER BY feed_ordinal OFFSET 0) AS r",
         &params, err);
 }
 
