@@ -26,4 +26,14 @@ bool num_parse_i64(struct slice text, int64_t *value);
 /* The whole slice as a JSON number, correctly rounded. False when it is no JSON number or is not finite. */
 bool num_parse_double(struct slice text, double *value);
 
+/* The same value and the same sign of zero; NaNs by their bits. */
+static inline bool num_same_double(double a, double b)
+{
+    uint64_t x;
+    uint64_t y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
+}
+
 #endif

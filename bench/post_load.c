@@ -235,8 +235,9 @@ int main(int argc, char **argv)
     int64_t began_us = clock_mono_us();
     run(&plan, &tally);
     double took_s = (double)(clock_mono_us() - began_us) / 1e6;
-    qsort(tally.took_us, tally.count, sizeof *tally.took_us, by_value);
     size_t n = tally.count;
+    if (tally.took_us)
+        qsort(tally.took_us, n, sizeof *tally.took_us, by_value);
     if (n)
         printf("%.1f %lld %lld %lld %zu %zu\n", (double)n / took_s, (long long)tally.took_us[n / 2],
                (long long)tally.took_us[n * 99 / 100], (long long)tally.took_us[n - 1], n, tally.bad);

@@ -32,10 +32,10 @@ struct event_beside {
 
 struct event_extra {
     const char *key;
-    enum { EXTRA_TEXT, EXTRA_NUMBER } type;
     size_t offset; /* in struct event_beside */
-    bool required;
     const char *doc;
+    enum { EXTRA_TEXT, EXTRA_NUMBER } type;
+    bool required;
 };
 
 /* What an item looks like: members of the shape, and these beside it. */

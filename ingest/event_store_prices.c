@@ -3,6 +3,7 @@
  *
  * Ticks that are newer than the symbol's price cannot be there yet, since every writer of prices holds the lock of the
  * feed; only the others are looked for. */
+#include "base/num.h"
 #include "ingest/event_store.h"
 #include "repo/encode.h"
 #include "repo/pg_error.h"
@@ -106,8 +107,8 @@ struct tick {
 
 static bool same_tick(const struct tick *a, const struct tick *b)
 {
-    return memcmp(&a->price, &b->price, sizeof a->price) == 0 && a->volume.set == b->volume.set &&
-           (!a->volume.set || memcmp(&a->volume.v, &b->volume.v, sizeof a->volume.v) == 0);
+    return num_same_double(a->price, b->price) && a->volume.set == b->volume.set &&
+           (!a->volume.set || num_same_double(a->volume.v, b->volume.v));
 }
 
 static PGresult *load_ticks(struct prices *prices, const size_t *late, size_t count, struct err *err)
@@ -178,7 +179,7 @@ static bool judge(struct prices *prices, struct err *err)
         prices->is_new[i] = !known;
         /* An imported price stands without a tick. */
         bool contradicts = !known && symbol->stored && symbol->stored->ts_ms.v == row->ts_ms.v &&
-                           memcmp(&symbol->stored->price.v, &row->price.v, sizeof row->price.v) != 0;
+                           !num_same_double(symbol->stored->price.v, row->price.v);
         const struct tick own = {row->price.v, event->beside.volume};
         if (contradicts || (known && !same_tick(known, &own))) {
             event_conflict(event, "a price of this symbol and millisecond", "price or volume");

@@ -57,8 +57,10 @@ static char keys[MOST][8];
 static struct feed_item item_of(size_t number, bool ranked)
 {
     (void)snprintf(keys[number], sizeof keys[number], "k%03zu", number);
-    return (struct feed_item){
-        .rank = ranked ? (double)(number / 3) : 0, .key = slice_of(keys[number]), .is_new = true, .tag = number};
+    return (struct feed_item){.rank = ranked ? (double)(number - number % 3) : 0,
+                              .key = slice_of(keys[number]),
+                              .is_new = true,
+                              .tag = number};
 }
 
 /* Whatever the order and the pieces in which items come, the feed is the same. */

@@ -1,6 +1,7 @@
 #include "ingest/row_same.h"
 
 #include "base/json_read.h"
+#include "base/num.h"
 #include "ingest/canonical.h"
 
 static bool same_json(struct slice a, struct slice b)
@@ -33,7 +34,7 @@ static bool same_value(enum col_kind kind, const void *a, const void *b)
     case COL_F64: {
         const struct col_f64 *x = a;
         const struct col_f64 *y = b;
-        return x->set == y->set && (!x->set || memcmp(&x->v, &y->v, sizeof x->v) == 0);
+        return x->set == y->set && (!x->set || num_same_double(x->v, y->v));
     }
     case COL_I64:
     case COL_I32:
