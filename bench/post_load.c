@@ -238,7 +238,7 @@ int main(int argc, char **argv)
     size_t n = tally.count;
     if (tally.took_us)
         qsort(tally.took_us, n, sizeof *tally.took_us, by_value);
-    if (n)
+    if (tally.took_us)
         printf("%.1f %lld %lld %lld %zu %zu\n", (double)n / took_s, (long long)tally.took_us[n / 2],
                (long long)tally.took_us[n * 99 / 100], (long long)tally.took_us[n - 1], n, tally.bad);
     free(tally.took_us);

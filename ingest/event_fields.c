@@ -2,14 +2,11 @@
 
 #include <stddef.h>
 
-#define TEXT(key, need, doc)                                                                                           \
-    {                                                                                                                  \
-#key, EXTRA_TEXT, offsetof(struct event_beside, key), need, doc                                                \
-    }
-#define NUMBER(key, need, doc)                                                                                         \
-    {                                                                                                                  \
-#key, EXTRA_NUMBER, offsetof(struct event_beside, key), need, doc                                              \
-    }
+/* clang-format off: one line a macro */
+#define EXTRA(key, type, need, doc) {#key, offsetof(struct event_beside, key), doc, type, need}
+#define TEXT(key, need, doc) EXTRA(key, EXTRA_TEXT, need, doc)
+#define NUMBER(key, need, doc) EXTRA(key, EXTRA_NUMBER, need, doc)
+/* clang-format on */
 
 static const struct event_extra position_extras[] = {
     TEXT(model_id, true, "whose position it is"),

@@ -310,7 +310,7 @@ static bool place(struct prices *prices, struct price_latest_row **rows, size_t 
 
 static bool place_all(struct prices *prices, struct price_latest_row **rows, size_t count, struct err *err)
 {
-    struct price_latest_row **group = arena_alloc(prices->store->arena, (count + 1) * sizeof *group);
+    struct price_latest_row **group = arena_alloc(prices->store->arena, (count + 1) * sizeof(void *));
     bool *done = arena_zalloc(prices->store->arena, count + 1);
     for (size_t i = 0; i < count; i++) {
         size_t n = 0;
@@ -329,7 +329,7 @@ static bool place_all(struct prices *prices, struct price_latest_row **rows, siz
 static bool write_latest(struct prices *prices, struct err *err)
 {
     struct event_store *store = prices->store;
-    struct price_latest_row **rows = arena_alloc(store->arena, (prices->symbol_count + 1) * sizeof *rows);
+    struct price_latest_row **rows = arena_alloc(store->arena, (prices->symbol_count + 1) * sizeof(void *));
     size_t n = 0;
     for (size_t i = 0; i < prices->symbol_count; i++)
         if (prices->symbols[i].newest)
