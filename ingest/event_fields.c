@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* clang-format off: one line a macro */
+/* clang-format off */
 #define EXTRA(key, type, need, doc) {#key, offsetof(struct event_beside, key), doc, type, need}
 #define TEXT(key, need, doc) EXTRA(key, EXTRA_TEXT, need, doc)
 #define NUMBER(key, need, doc) EXTRA(key, EXTRA_NUMBER, need, doc)
