@@ -156,6 +156,11 @@ static void metrics(const struct health_view *view, struct http_request *request
     struct buf text = BUF_INIT;
     metrics_sum(reports, view->company->worker_count, &sum);
     metrics_print(&sum, view->company->answers, &text);
+    if (view->company->lanes) {
+        struct event_lanes_counts lanes;
+        event_lanes_counts(view->company->lanes, &lanes);
+        metrics_print_lanes(&lanes, &text);
+    }
     if (view->company->outbox)
         outbox_board_print(view->company->outbox, &text);
     http_reply_status(request, 200);

@@ -101,3 +101,15 @@ void metrics_print(const struct worker_report *sum, struct answer_shared *shared
     put(out, "nof0_cache_announcements_lost_total", "", "Losses of the connection that brings them.", false,
         atomic_load(&floors->losses));
 }
+
+void metrics_print_lanes(const struct event_lanes_counts *counts, struct buf *out)
+{
+    put(out, "nof0_ingest_items_total", "{result=\"accepted\"}", "Items of events that came to their end.", false,
+        counts->accepted);
+    put(out, "nof0_ingest_items_total", "{result=\"duplicate\"}", NULL, false, counts->duplicate);
+    put(out, "nof0_ingest_items_total", "{result=\"rejected\"}", NULL, false, counts->rejected);
+    put(out, "nof0_ingest_transactions_total", "", "Tries to store what was waiting.", false, counts->transactions);
+    put(out, "nof0_ingest_failures_total", "", "Batches that could not be stored in time.", false, counts->failures);
+    put(out, "nof0_ingest_refused_total", "", "Batches for which there was no room.", false, counts->refused);
+    put(out, "nof0_ingest_queued_bytes", "", "Events in memory that wait to be stored.", true, counts->queued_bytes);
+}

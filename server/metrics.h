@@ -3,6 +3,7 @@
 #define NOF0_SERVER_METRICS_H
 
 #include "base/buf.h"
+#include "ingest/event_lanes.h"
 #include "server/worker_report.h"
 
 /* What all workers have together: counters and sizes are added up. Names where each stands are in docs/api.md. */
@@ -10,5 +11,8 @@ void metrics_sum(const struct worker_report *reports, size_t count, struct worke
 
 /* Appends the page. */
 void metrics_print(const struct worker_report *sum, struct answer_shared *shared, struct buf *out);
+
+/* Appends what the lanes of events did. */
+void metrics_print_lanes(const struct event_lanes_counts *counts, struct buf *out);
 
 #endif

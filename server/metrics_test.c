@@ -38,6 +38,33 @@ static void test_workers_are_added_up(void **state)
     answer_shared_destroy(&shared);
 }
 
+static void test_lanes_are_told(void **state)
+{
+    (void)state;
+    const struct event_lanes_counts counts = {.accepted = 1,
+                                              .duplicate = 2,
+                                              .rejected = 3,
+                                              .transactions = 4,
+                                              .failures = 5,
+                                              .refused = 6,
+                                              .queued_bytes = 7};
+    struct buf page = BUF_INIT;
+    metrics_print_lanes(&counts, &page);
+    static const char *const lines[] = {
+        "nof0_ingest_items_total{result=\"accepted\"} 1",
+        "nof0_ingest_items_total{result=\"duplicate\"} 2",
+        "nof0_ingest_items_total{result=\"rejected\"} 3",
+        "nof0_ingest_transactions_total 4",
+        "nof0_ingest_failures_total 5",
+        "nof0_ingest_refused_total 6",
+        "# TYPE nof0_ingest_queued_bytes gauge",
+        "nof0_ingest_queued_bytes 7",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        assert_true(has_line(buf_cstr(&page), lines[i]));
+    buf_free(&page);
+}
+
 /* Prometheus refuses a page on which a name is described twice, or a sample stands apart from its description. */
 static void test_each_name_is_described_once_before_its_samples(void **state)
 {
@@ -48,6 +75,7 @@ static void test_each_name_is_described_once_before_its_samples(void **state)
     struct buf page = BUF_INIT;
     metrics_sum(NULL, 0, &sum);
     metrics_print(&sum, &shared, &page);
+    metrics_print_lanes(&(struct event_lanes_counts){.accepted = 0}, &page);
     char *text = buf_cstr(&page);
     char described[128] = "";
     size_t names = 0;
@@ -70,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_workers_are_added_up),
+        cmocka_unit_test(test_lanes_are_told),
         cmocka_unit_test(test_each_name_is_described_once_before_its_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
