@@ -69,12 +69,14 @@ struct event_writer;
 
 struct event_writer_options {
     const char *dsn;
-    int64_t patience_ms; /* the longest wait for an answer of Postgres; 0: without end */
+    int64_t patience_ms; /* the longest wait for a connection and for an answer of Postgres; 0: without end */
 };
 
 /* NULL with *err when there is no connection. */
 struct event_writer *event_writer_open(const struct event_writer_options *options, struct err *err);
 void event_writer_close(struct event_writer *writer);
+/* From now on so long, as in the options. */
+void event_writer_set_patience(struct event_writer *writer, int64_t patience_ms);
 
 /* Stores the batches (each at most once in its life) in one transaction, an atomic one in a transaction of its own.
  * True: no outcome is pending any more. False with *err: Postgres failed, and the outcomes of batches that were not

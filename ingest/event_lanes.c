@@ -105,23 +105,37 @@ static void end_job(struct lane *lane, struct job *job, int64_t version, const s
     free(job);
 }
 
+/* How long Postgres is waited for. While it is down nobody waits beyond his own deadline; else a transaction that is
+ * slow gets its time, for one that succeeds late is better than one that is cut off. */
+static int64_t patience_of(const struct lane *lane, struct job *const *group, size_t count, int64_t timeout_ms)
+{
+    int64_t longest_ms = 1;
+    int64_t now_ms = clock_mono_ms();
+    for (size_t i = 0; i < count; i++)
+        if (group[i]->deadline_ms - now_ms > longest_ms)
+            longest_ms = group[i]->deadline_ms - now_ms;
+    return lane->down && longest_ms < timeout_ms ? longest_ms : timeout_ms;
+}
+
 /* Opens the connection that the present options ask for. */
-static bool connect_lane(struct lane *lane, struct err *err)
+static bool connect_lane(struct lane *lane, struct job *const *group, size_t count, struct err *err)
 {
     struct event_lanes *lanes = lane->lanes;
     (void)pthread_mutex_lock(&lanes->lock);
     uint64_t generation = lanes->generation;
     char *dsn = mem_strndup(lanes->dsn, strlen(lanes->dsn));
-    int64_t timeout_ms = lanes->timeout_ms;
+    int64_t patience_ms = patience_of(lane, group, count, lanes->timeout_ms);
     (void)pthread_mutex_unlock(&lanes->lock);
     if (lane->writer && lane->generation != generation) {
         event_writer_close(lane->writer);
         lane->writer = NULL;
     }
     lane->generation = generation;
-    const struct event_writer_options options = {.dsn = dsn, .patience_ms = timeout_ms};
+    const struct event_writer_options options = {.dsn = dsn, .patience_ms = patience_ms};
     bool good = true;
-    if (!lane->writer) {
+    if (lane->writer) {
+        event_writer_set_patience(lane->writer, patience_ms);
+    } else {
         lane->writer = *dsn ? event_writer_open(&options, err) : NULL;
         good = lane->writer || (*dsn ? false : err_set(err, ERR_UNAVAILABLE, "no Postgres is configured"));
     }
@@ -135,7 +149,7 @@ static bool store_group(struct lane *lane, struct job *const *group, size_t coun
     struct event_batch *batches[GROUP_BATCHES];
     for (size_t i = 0; i < count; i++)
         batches[i] = group[i]->batch;
-    if (!connect_lane(lane, err))
+    if (!connect_lane(lane, group, count, err))
         return false;
     bool good = event_writer_store(lane->writer, batches, count, version, err);
     if (!good) {

@@ -72,10 +72,10 @@ static const char *const documents[OUTBOX_FEED_COUNT] = {
 
 struct event_writer *event_writer_open(const struct event_writer_options *options, struct err *err)
 {
-    struct session *session = session_open(options->dsn, err);
+    struct session *session = options->patience_ms ? session_open_within(options->dsn, options->patience_ms, err)
+                                                   : session_open(options->dsn, err);
     if (!session)
         return NULL;
-    session_set_patience(session, options->patience_ms);
     struct event_writer *writer = mem_zalloc(sizeof *writer);
     writer->session = session;
 #define MEMBER(table) writer->many.table = many_new(&table_##table);
@@ -93,6 +93,11 @@ void event_writer_close(struct event_writer *writer)
     EVENT_TABLES(MEMBER)
 #undef MEMBER
     free(writer);
+}
+
+void event_writer_set_patience(struct event_writer *writer, int64_t patience_ms)
+{
+    session_set_patience(writer->session, patience_ms);
 }
 
 /* An import keeps all events out while it loads a file, and the other way round. */

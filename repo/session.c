@@ -54,7 +54,27 @@ static bool check_dsn(const char *dsn, struct err *err)
     return good;
 }
 
-struct session *session_open(const char *dsn, struct err *err)
+/* The socket becomes readable, or writable where something waits to go out, before `deadline_ms`. */
+static bool await_socket(PGconn *connection, short events, int64_t deadline_ms, struct err *err);
+
+/* libpq's own timeout knows whole seconds only, two at least. */
+static bool connect_within(PGconn *connection, int64_t patience_ms, struct err *err)
+{
+    int64_t deadline_ms = clock_mono_ms() + patience_ms;
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    if (PQstatus(connection) == CONNECTION_BAD)
+        return pg_error_from_connection(err, connection);
+    while (status != PGRES_POLLING_OK) {
+        if (!await_socket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err))
+            return false;
+        status = PQconnectPoll(connection);
+        if (status == PGRES_POLLING_FAILED)
+            return pg_error_from_connection(err, connection);
+    }
+    return true;
+}
+
+static struct session *open_session(const char *dsn, int64_t patience_ms, struct err *err)
 {
     if (!check_dsn(dsn, err))
         return NULL;
@@ -63,7 +83,11 @@ struct session *session_open(const char *dsn, struct err *err)
                                            NULL};
     const char *const values[] = {CONNECT_TIMEOUT_S, "nof0ctl", dsn, "UTF8", NULL};
     struct session *session = mem_zalloc(sizeof *session);
-    session->connection = PQconnectdbParams(keywords, values, 1);
+    session->patience_ms = patience_ms;
+    session->connection =
+        patience_ms ? PQconnectStartParams(keywords, values, 1) : PQconnectdbParams(keywords, values, 1);
+    if (patience_ms && !connect_within(session->connection, patience_ms, err))
+        goto failed;
     if (PQstatus(session->connection) != CONNECTION_OK) {
         pg_error_from_connection(err, session->connection);
         goto failed;
@@ -75,6 +99,16 @@ struct session *session_open(const char *dsn, struct err *err)
 failed:
     session_close(session);
     return NULL;
+}
+
+struct session *session_open(const char *dsn, struct err *err)
+{
+    return open_session(dsn, 0, err);
+}
+
+struct session *session_open_within(const char *dsn, int64_t patience_ms, struct err *err)
+{
+    return open_session(dsn, patience_ms, err);
 }
 
 void session_close(struct session *session)
@@ -107,7 +141,6 @@ void session_note_prepared(struct session *session, const char *name)
     session->prepared[session->prepared_count++] = mem_strndup(name, strlen(name));
 }
 
-/* The connection's socket becomes readable, or writable where something waits to go out, before `deadline_ms`. */
 static bool await_socket(PGconn *connection, short events, int64_t deadline_ms, struct err *err)
 {
     for (;;) {

@@ -14,6 +14,9 @@ struct session;
  * s set here. Text is UTF-8 and statements are not limited in time (tools wait for what they asked). NULL on failure:
  * ERR_INVALID when the DSN cannot be read, else ERR_UNAVAILABLE; one line, never with the password. */
 struct session *session_open(const char *dsn, struct err *err);
+/* The same for threads that must not hang with the server: `patience_ms` (> 0) is how long connecting may take, all
+ * hosts together (ERR_TIMEOUT beyond), and how long each wait afterwards, as session_set_patience says. */
+struct session *session_open_within(const char *dsn, int64_t patience_ms, struct err *err);
 void session_close(struct session *session); /* NULL is fine; an open transaction is rolled back by the server */
 
 /* How long each wait for the server may take, for threads that must not hang with it; 0 (the default): without end.

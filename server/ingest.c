@@ -82,21 +82,38 @@ static bool is_authorized(const struct settings *settings, const struct http_req
     return same_secret(token, slice_of(settings->ingest_token)) && has_scheme;
 }
 
+static struct slice trimmed(struct slice text)
+{
+    while (text.n && (text.p[0] == ' ' || text.p[0] == '\t'))
+        text = (struct slice){text.p + 1, text.n - 1};
+    while (text.n && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
+        text.n--;
+    return text;
+}
+
+/* What stands before the next semicolon, without blanks around it; *text is what follows. */
+static struct slice next_part(struct slice *text)
+{
+    const char *end = text->n ? memchr(text->p, ';', text->n) : NULL;
+    struct slice part = {text->p, end ? (size_t)(end - text->p) : text->n};
+    *text = end ? (struct slice){end + 1, text->n - part.n - 1} : (struct slice){NULL, 0};
+    return trimmed(part);
+}
+
 /* "application/json; charset=utf-8": the media type in front of the parameters. False for another charset. */
 static bool media_type(struct slice header, struct slice *type)
 {
-    const char *semicolon = header.n ? memchr(header.p, ';', header.n) : NULL;
-    *type = (struct slice){header.p, semicolon ? (size_t)(semicolon - header.p) : header.n};
-    while (type->n && (type->p[type->n - 1] == ' ' || type->p[type->n - 1] == '\t'))
-        type->n--;
-    struct slice rest = {header.p + type->n, header.n - type->n};
-    for (size_t i = 0; i + 8 <= rest.n; i++) {
-        if (strncasecmp(rest.p + i, "charset=", 8) != 0)
+    static const char name[] = "charset=";
+    *type = next_part(&header);
+    while (header.n) {
+        struct slice part = next_part(&header);
+        if (part.n < sizeof name - 1 || strncasecmp(part.p, name, sizeof name - 1) != 0)
             continue;
-        const char *value = rest.p + i + 8;
-        size_t left = rest.n - i - 8;
-        bool quoted = left && *value == '"';
-        return left >= 5u + quoted && strncasecmp(value + quoted, "utf-8", 5) == 0;
+        struct slice value = {part.p + sizeof name - 1, part.n - (sizeof name - 1)};
+        if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
+            value = (struct slice){value.p + 1, value.n - 2};
+        if (value.n != 5 || strncasecmp(value.p, "utf-8", 5) != 0)
+            return false;
     }
     return true;
 }
@@ -383,13 +400,19 @@ void ingest_answer(struct ingest_door *door, struct http_request *request)
     bool atomic = false;
     if (!admit(door, request, &kind, &by_line, &atomic))
         return;
-    if (!http_request_is_streamed(request)) {
+    bool has_body = http_request_is_streamed(request);
+    if (!has_body && !by_line) {
         refuse(door, request, 400, "malformed", "there is no body");
         return;
     }
     struct ingest *ingest = mem_zalloc(sizeof *ingest);
     *ingest = (struct ingest){
         .door = door, .request = request, .kind = kind, .by_line = by_line, .atomic = atomic, .status = 200};
+    if (!has_body) { /* no lines are as good as some */
+        ingest->ended = true;
+        ingest_lines_go_on(ingest);
+        return;
+    }
     const struct http_receiver receiver = {.data = on_data, .end = on_end, .arg = ingest};
     http_request_receive(request, &receiver);
 }

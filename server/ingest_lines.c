@@ -121,7 +121,8 @@ static void take_piece(struct ingest *ingest, size_t n)
     ingest->in_at += n;
     if (ingest->in_at == ingest->in.len || ingest->in_at > INGEST_READ_AHEAD) {
         struct slice rest = ingest_waiting(ingest);
-        memmove(ingest->in.data, rest.p, rest.n);
+        if (rest.n)
+            memmove(ingest->in.data, rest.p, rest.n);
         ingest->in.len = rest.n;
         ingest->in_at = 0;
     }

@@ -53,7 +53,8 @@ struct ingest {
 
 static inline struct slice ingest_waiting(const struct ingest *ingest)
 {
-    return (struct slice){ingest->in.data + ingest->in_at, ingest->in.len - ingest->in_at};
+    size_t n = ingest->in.len - ingest->in_at;
+    return n ? (struct slice){ingest->in.data + ingest->in_at, n} : (struct slice){NULL, 0}; /* nothing came: no data */
 }
 
 /* ingest.c */

@@ -95,7 +95,7 @@ void reply_options(struct http_request *request, const struct settings *settings
     if (settings->cors_allow_origin[0]) {
         put_header(request, "Access-Control-Allow-Methods", allow);
         put_header(request, "Access-Control-Allow-Headers",
-                   "Accept, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id");
+                   "Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id");
         put_header(request, "Access-Control-Max-Age",
                    arena_printf(http_request_arena(request), "%lld", (long long)settings->cors_max_age_s));
     }

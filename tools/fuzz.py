@@ -24,6 +24,12 @@ SEEDS = [
     b'{"conversations":[{"id":"m_1","model_id":"m","cycle_id":1,"cot_trace":{"a":1},"llm_response":{}}]}',
     b'{"analytics":[{"id":"m","model_id":"m","updated_at":1.5}],"serverTime":1}',
     b'{"prices":{"BTC":{"symbol":"BTC","price":111.5,"timestamp":1761452354000}},"serverTime":1761452354000}',
+    b'{"id":"m_1","model_id":"m","symbol":"BTC","entry_time":1.5,"exit_time":2.5,"account_total":{"id":"m_0",'
+    b'"model_id":"m","timestamp":1,"dollar_equity":1,"positions":{"BTC":{"quantity":1}}}}',
+    b'{"model_id":"m","symbol":"BTC","entry_time":1,"entry_price":2,"quantity":-3,"timestamp":4,"status":"closed",'
+    b'"exit_price":5,"exit_time":6}', b'{"symbol":"BTC","price":1,"timestamp":2,"provider":"p","volume":3}',
+    b'{"provider":"p","symbol":"BTC","timestamp":1,"mark_px":1,"sz_decimals":2}',
+    b'{"trader_id":"t","timestamp":1,"pause_until":2,"cooldown":{}}', b'[{"a":1} , {"b":"]"},\n[]]\n{"c":1}\n',
     b"GET /api/trades?model_id=m&limit=5&before=1.5 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip;q=0.5, *;q=0\r\n"
     b'If-None-Match: W/"abc", "d"\r\nX-Request-Id: r-1\r\n\r\n',
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\nGET / HTTP/1.0\r\n\r\n",
