@@ -1,6 +1,7 @@
 #include "cli/cmd_capture.h"
 
 #include "base/num.h"
+#include "cli/import_news.h"
 #include "ingest/capture.h"
 #include "ingest/capture_time.h"
 
@@ -12,7 +13,8 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: nof0ctl capture --from URL DIR [--every TIME] [--timeout TIME] [--retries N] [--max-bytes N] [--verbose]\n"
+    "usage: nof0ctl capture --from URL DIR [--every TIME] [--timeout TIME] [--retries N] [--max-bytes N] [--ingest]\n"
+    "       [--verbose]\n"
     "\n"
     "Downloads every endpoint of the API at URL into DIR as legacy JSON files, which nof0ctl import and nof0d read. A\n"
     "file is replaced whole, and only when a good answer says something else than it; a bad one is told and leaves "
@@ -28,13 +30,18 @@ static const char usage[] =
     "  --retries N     how often a request that failed is tried again (default 4): what will not pass, as 404, never "
     "is\n"
     "  --max-bytes N   the largest answer that is taken, unpacked (default 1073741824)\n"
+    "  --ingest        bring what is new into the database of postgres.dsn as well, as events (docs/ingest.md); what "
+    "it\n"
+    "                  lacks or events cannot say is imported as nof0ctl import does\n"
     "  --verbose       say each request\n"
     "\n"
     "TIME is a whole number and ms, s, m or h: 500ms, 10s.\n"
-    "Exit codes: 0 done or stopped, 1 some endpoint could not be got, 2 could not run.\n";
+    "Exit codes: 0 done or stopped, 1 some endpoint could not be got or some event was rejected, 2 could not\n"
+    "run.\n";
 
 struct arguments {
     const char *from;
+    bool ingest;
     struct capture_options options;
 };
 
@@ -92,6 +99,8 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
             }
         } else if (strcmp(argv[i], "--verbose") == 0) {
             options->verbose = true;
+        } else if (strcmp(argv[i], "--ingest") == 0) {
+            arguments->ingest = true;
         } else if (argv[i][0] == '-' || options->dir) {
             cli_fail("capture", "\"%s\" is not understood; nof0ctl capture --help", argv[i]);
             return false;
@@ -144,9 +153,40 @@ static int run(struct capture_options *options)
     return CLI_FAILED;
 }
 
+/* A capture may run for months and imports seldom: each time with a connection of its own. */
+static void committed(void *arg, const char *endpoint, int64_t version)
+{
+    struct import_news *news = arg;
+    news->failed = false;
+    import_news_committed(news, endpoint, version);
+    import_news_end(news);
+}
+
+/* The same with the database of the settings. */
+static int run_fed(struct cli_context *context, struct capture_options *options)
+{
+    const struct settings *settings = cli_settings(context);
+    const char *dsn = settings ? cli_postgres_dsn(context) : NULL;
+    if (!dsn)
+        return CLI_FAILED;
+    struct import_news news = {.settings = settings};
+    const struct capture_feed_options feed_options = {
+        .dsn = dsn,
+        .dir = options->dir,
+        .prices_provider = settings->prices_provider,
+        .problems = options->problems,
+        .committed = committed,
+        .committed_arg = &news,
+    };
+    struct err err = ERR_INIT;
+    options->feed = capture_feed_open(&feed_options, &err);
+    int code = options->feed ? run(options) : cli_fail("capture", "%s", err.text);
+    capture_feed_close(options->feed);
+    return code;
+}
+
 int cmd_capture(struct cli_context *context, int argc, char **argv)
 {
-    (void)context;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             (void)fputs(usage, stdout);
@@ -168,7 +208,7 @@ int cmd_capture(struct cli_context *context, int argc, char **argv)
     if (!capture_site_parse(&site, arguments.from, &err))
         return cli_fail("capture", "%s", err.text);
     arguments.options.site = &site;
-    int code = run(&arguments.options);
+    int code = arguments.ingest ? run_fed(context, &arguments.options) : run(&arguments.options);
     capture_site_free(&site);
     return code;
 }

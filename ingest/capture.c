@@ -3,12 +3,10 @@
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/mem.h"
-#include "ingest/capture_state.h"
-#include "ingest/capture_targets.h"
+#include "ingest/capture_keep.h"
 #include "ingest/capture_time.h"
 #include "ingest/capture_totals.h"
 #include "ingest/report.h"
-#include "legacy/writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +28,10 @@ struct run {
     size_t got;
     size_t changed;
     size_t failed;
-    bool news; /* something is worth a summary */
+    bool news;     /* something is worth a summary */
+    bool rejected; /* ever, some event */
+    struct capture_keep keep;
+    int64_t import_us[CAPTURE_ENDPOINT_COUNT]; /* when one that failed may be tried again */
     /* Account totals in parts. */
     struct capture_markers markers;
     bool totals_known;      /* the folder's list was looked at */
@@ -83,6 +84,7 @@ static void fail(struct run *run, struct target *target, const struct err *err)
 
 static void well(struct run *run, struct target *target, bool changed)
 {
+    capture_keep_confirm(&run->keep, target);
     run->got++;
     run->changed += changed;
     run->news = run->news || changed || target->trouble;
@@ -109,22 +111,6 @@ static void again(struct run *run, struct target *target, const struct capture_a
     if (run->options->verbose)
         say(run, false, "GET %s: %s; again in %" PRId64 " ms", target->path, err->text, wait_ms);
     target->due_us = clock_mono_us() + wait_ms * US_PER_MS;
-}
-
-/* The folder's file, when it is there and good. */
-static bool read_old(struct run *run, const struct target *target, struct buf *old)
-{
-    struct err err = ERR_INIT;
-    return capture_read_file(run->options->dir, target->file, old, NULL, &err) &&
-           (capture_entry_holds(run->state, target->entry) || capture_check(target->endpoint, buf_slice(old), &err));
-}
-
-static bool save(struct run *run, struct target *target, struct slice text, struct err *err)
-{
-    if (!legacy_write_file(run->options->dir, target->file, text, err))
-        return false;
-    capture_entry_written(run->state, target->entry, text, false);
-    return true;
 }
 
 /* A list of totals is in the folder: how to go on. */
@@ -188,8 +174,7 @@ static void take(struct run *run, struct target *target, const struct capture_an
     struct buf merged = BUF_INIT;
     struct slice text;
     struct err err = ERR_INIT;
-    if (!read_old(run, target, &old))
-        buf_clear(&old);
+    (void)capture_keep_read(&run->keep, target, &old);
     if (!whole_text(target, answer->body, buf_slice(&old), &merged, &text)) {
         run->whole_again_us = 0;
         target->due_us = clock_mono_us();
@@ -197,7 +182,7 @@ static void take(struct run *run, struct target *target, const struct capture_an
         goto out;
     }
     bool changed = !old.len || !capture_same(target->endpoint, buf_slice(&old), text);
-    if (changed && !save(run, target, text, &err)) {
+    if (changed && !capture_keep_write(&run->keep, target, buf_slice(&old), text, &err)) {
         fail(run, target, &err);
         goto out;
     }
@@ -223,7 +208,7 @@ static void take_unchanged(struct run *run, struct target *target)
     well(run, target, false);
     bool needed = (target->endpoint == CAPTURE_ACCOUNT_TOTALS && !run->totals_known) ||
                   (target->endpoint == CAPTURE_ANALYTICS && !run->targets.models_known);
-    if (needed && read_old(run, target, &old))
+    if (needed && capture_keep_read(&run->keep, target, &old))
         follow_up(run, target, buf_slice(&old));
     buf_free(&old);
 }
@@ -232,7 +217,8 @@ static void take_unchanged(struct run *run, struct target *target)
 static void models_of_folder(struct run *run, const struct target *target)
 {
     struct buf old = BUF_INIT;
-    if (target->endpoint == CAPTURE_ANALYTICS && !run->targets.models_known && read_old(run, target, &old))
+    if (target->endpoint == CAPTURE_ANALYTICS && !run->targets.models_known &&
+        capture_keep_read(&run->keep, target, &old))
         take_models(run, buf_slice(&old));
     buf_free(&old);
 }
@@ -266,6 +252,11 @@ static void answered(struct run *run, const struct capture_answer *answer)
 static void start(struct run *run, struct target *target)
 {
     const struct capture_entry *entry = target->entry;
+    struct err err = ERR_INIT;
+    if (!capture_keep_settle(&run->keep, target, &err)) {
+        fail(run, target, &err);
+        return;
+    }
     struct buf path = BUF_INIT;
     target->asked_from = -1;
     buf_append_str(&path, target->path);
@@ -308,15 +299,62 @@ static bool stopped(const struct run *run)
     return run->options->stop_fd >= 0 && poll(&poll_fd, 1, 0) > 0;
 }
 
+/* Whether targets of the group are being asked for, or about to be. */
+static bool is_busy(const struct run *run, enum capture_endpoint group)
+{
+    int64_t now = clock_mono_us();
+    for (size_t i = 0; i < run->targets.count; i++) {
+        const struct target *target = run->targets.list[i];
+        if (capture_keep_group(target) == group && (target->open || target->due_us <= now))
+            return true;
+    }
+    return false;
+}
+
+static void import_due(struct run *run)
+{
+    for (enum capture_endpoint group = 0; group < CAPTURE_ANALYTICS_ONE; group++) {
+        struct err err = ERR_INIT;
+        int64_t now = clock_mono_us();
+        if (!run->keep.import_due[group] || now < run->import_us[group] || is_busy(run, group))
+            continue;
+        if (run->options->verbose)
+            say(run, false, "importing %s", capture_kinds[group].name);
+        if (capture_keep_import(&run->keep, group, &run->targets, &err)) {
+            run->news = true;
+            continue;
+        }
+        say(run, true, "%s: %s", capture_kinds[group].name, err.text);
+        run->failed++;
+        run->news = true;
+        run->import_us[group] = run->options->every_ms
+                                    ? capture_next_tick(run->start_us, run->options->every_ms * US_PER_MS, now)
+                                    : TARGET_NEVER;
+    }
+}
+
+static void put_feed_counts(struct run *run, struct buf *line)
+{
+    if (!run->keep.feed)
+        return;
+    struct capture_feed_counts counts = capture_feed_take_counts(run->keep.feed);
+    buf_printf(line, "; %zu events stored, %zu rejected, %zu endpoints imported", counts.stored, counts.rejected,
+               counts.imported);
+    run->rejected = run->rejected || counts.rejected;
+}
+
 /* Between rounds: what is remembered goes to disk, what happened is told. */
 static void settle(struct run *run)
 {
     struct err err = ERR_INIT;
     if (!capture_state_save(run->state, &err))
         say(run, true, "%s", err.text);
+    struct buf fed = BUF_INIT;
+    put_feed_counts(run, &fed);
     if (run->news || !run->options->every_ms)
-        say(run, false, "%zu answers: %zu changed, %zu as before, %zu failed", run->got + run->failed, run->changed,
-            run->got - run->changed, run->failed);
+        say(run, false, "%zu answers: %zu changed, %zu as before, %zu failed%s", run->got + run->failed, run->changed,
+            run->got - run->changed, run->failed, buf_cstr(&fed));
+    buf_free(&fed);
     run->got = run->changed = run->failed = 0;
     run->news = false;
 }
@@ -327,6 +365,7 @@ static enum capture_result loop(struct run *run)
     bool trouble = false;
     for (;;) {
         int64_t wait_ms = start_due(run);
+        import_due(run);
         if (!targets_open(&run->targets)) {
             trouble = trouble || run->failed;
             if (run->got || run->failed)
@@ -342,7 +381,7 @@ static enum capture_result loop(struct run *run)
             break;
         }
     }
-    return trouble && !run->options->every_ms ? CAPTURE_TROUBLE : CAPTURE_DONE;
+    return run->rejected || (trouble && !run->options->every_ms) ? CAPTURE_TROUBLE : CAPTURE_DONE;
 }
 
 static bool make_folder(const char *dir, struct err *err)
@@ -370,7 +409,9 @@ enum capture_result capture_run(const struct capture_options *options)
     if (!make_folder(options->dir, &err) || !(run.fetch = capture_fetch_new(&fetch_options, &err))) {
         report_problem(run.report, "%s", err.text);
     } else {
-        run.state = capture_state_load(options->dir, options->site->base, NULL);
+        run.state = capture_state_load(options->dir, options->site->base,
+                                       options->feed ? capture_feed_database(options->feed) : NULL);
+        run.keep = (struct capture_keep){.dir = options->dir, .state = run.state, .feed = options->feed};
         targets_start(&run.targets, run.state, run.start_us);
         result = loop(&run);
     }

@@ -19,7 +19,8 @@ const struct capture_kind capture_kinds[CAPTURE_ENDPOINT_COUNT] = {
     [CAPTURE_ANALYTICS_ONE] = {"analytics", "analytics", CAPTURE_SINGLE},
 };
 
-static void add(struct capture_member **members, size_t *count, size_t *room, struct slice key, struct slice json)
+void capture_member_add(struct capture_member **members, size_t *count, size_t *room, struct slice key,
+                        struct slice json)
 {
     if (*count == *room) {
         *room = *room ? *room * 2 : 64;
@@ -39,14 +40,14 @@ static bool each_row(void *arg, size_t index, struct slice element)
 {
     (void)index;
     struct capture_document *document = ((struct reading *)arg)->document;
-    add(&document->rows, &document->row_count, &document->row_room, (struct slice){NULL, 0}, element);
+    capture_member_add(&document->rows, &document->row_count, &document->row_room, (struct slice){NULL, 0}, element);
     return true;
 }
 
 static bool each_mapped(void *arg, struct slice key, struct slice value)
 {
     struct capture_document *document = ((struct reading *)arg)->document;
-    add(&document->rows, &document->row_count, &document->row_room, key, value);
+    capture_member_add(&document->rows, &document->row_count, &document->row_room, key, value);
     return true;
 }
 
@@ -78,7 +79,7 @@ static bool each_member(void *arg, struct slice key, struct slice value)
     else if (slice_is(key, "serverTime"))
         document->has_server_time = num_parse_i64(value, &document->server_time_ms);
     else
-        add(&document->others, &document->other_count, &document->other_room, key, value);
+        capture_member_add(&document->others, &document->other_count, &document->other_room, key, value);
     return true;
 }
 
@@ -147,7 +148,7 @@ static int by_key(const void *left, const void *right)
     return slice_compare(((const struct capture_member *)left)->key, ((const struct capture_member *)right)->key);
 }
 
-static bool same_members(struct capture_member *a, size_t a_count, struct capture_member *b, size_t b_count)
+bool capture_same_members(struct capture_member *a, size_t a_count, struct capture_member *b, size_t b_count)
 {
     if (a_count != b_count)
         return false;
@@ -170,8 +171,8 @@ bool capture_same(enum capture_endpoint endpoint, struct slice a, struct slice b
     capture_document_read(&left, endpoint, a);
     capture_document_read(&right, endpoint, b);
     bool same = left.has_server_time == right.has_server_time &&
-                same_members(left.others, left.other_count, right.others, right.other_count) &&
-                same_members(left.rows, left.row_count, right.rows, right.row_count);
+                capture_same_members(left.others, left.other_count, right.others, right.other_count) &&
+                capture_same_members(left.rows, left.row_count, right.rows, right.row_count);
     capture_document_free(&left);
     capture_document_free(&right);
     return same;

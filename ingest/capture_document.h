@@ -56,6 +56,13 @@ struct capture_document {
 void capture_document_read(struct capture_document *document, enum capture_endpoint endpoint, struct slice text);
 void capture_document_free(struct capture_document *document);
 
+void capture_member_add(struct capture_member **members, size_t *count, size_t *room, struct slice key,
+                        struct slice json);
+
+/* True when both have the same content under the same keys (where they have keys, in any order, and both lists are
+ * sorted by it). */
+bool capture_same_members(struct capture_member *a, size_t a_count, struct capture_member *b, size_t b_count);
+
 /* True when two JSON values have the same content, numbers compared by value. */
 bool capture_same_value(struct slice a, struct slice b);
 

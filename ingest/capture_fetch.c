@@ -31,6 +31,7 @@ struct capture_fetch {
     struct transfer *transfers; /* under way */
     size_t count;
     struct transfer *ended; /* whose answer is being looked at */
+    int64_t left_ms;        /* when capture_fetch_next last returned */
 };
 
 struct capture_fetch *capture_fetch_new(const struct capture_fetch_options *options, struct err *err)
@@ -283,12 +284,18 @@ static bool take_silent(struct capture_fetch *fetch, int64_t *wait_ms, struct ca
     return false;
 }
 
-bool capture_fetch_next(struct capture_fetch *fetch, int64_t wait_ms, int wake_fd, struct capture_answer *answer)
+/* The time that the caller took for other work does not count as a server's silence. */
+static void come_back(struct capture_fetch *fetch, int64_t now)
+{
+    for (struct transfer *transfer = fetch->transfers; transfer; transfer = transfer->next) {
+        int64_t since = transfer->active_ms > fetch->left_ms ? transfer->active_ms : fetch->left_ms;
+        transfer->active_ms += now - since;
+    }
+}
+
+static bool next_answer(struct capture_fetch *fetch, int64_t until, int wake_fd, struct capture_answer *answer)
 {
     enum { LONGEST_MS = 3600 * 1000 };
-    int64_t until = clock_mono_ms() + (wait_ms < 0 ? 0 : wait_ms);
-    transfer_free(fetch->ended);
-    fetch->ended = NULL;
     for (;;) {
         int running;
         (void)curl_multi_perform(fetch->multi, &running);
@@ -305,6 +312,17 @@ bool capture_fetch_next(struct capture_fetch *fetch, int64_t wait_ms, int wake_f
         if (wake.revents)
             return false;
     }
+}
+
+bool capture_fetch_next(struct capture_fetch *fetch, int64_t wait_ms, int wake_fd, struct capture_answer *answer)
+{
+    int64_t now = clock_mono_ms();
+    transfer_free(fetch->ended);
+    fetch->ended = NULL;
+    come_back(fetch, now);
+    bool got = next_answer(fetch, now + (wait_ms < 0 ? 0 : wait_ms), wake_fd, answer);
+    fetch->left_ms = clock_mono_ms();
+    return got;
 }
 
 char *capture_escape(struct slice segment)

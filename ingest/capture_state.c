@@ -133,7 +133,9 @@ static void read_entries(struct capture_state *state, const cJSON *tree)
     const char *from = text_of(tree, "from");
     const char *database = text_of(tree, "database");
     bool same_site = from && strcmp(from, state->from) == 0;
-    bool same_database = database && state->database && strcmp(database, state->database) == 0;
+    bool same_database = database && (!state->database || strcmp(database, state->database) == 0);
+    if (same_database)
+        replace(&state->database, database);
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(tree, "files");
     const cJSON *file;
     cJSON_ArrayForEach(file, files)

@@ -25,8 +25,8 @@ struct capture_entry {
 struct capture_state;
 
 /* Reads DIR/.capture.json; without one, or when it is damaged or speaks of another place than `from` (the base URL),
- * validators are forgotten. `database` names the database that is fed (NULL: none is); of another one nothing counts
- * as ingested. */
+ * validators are forgotten. `database` names the database that is fed; of another one nothing counts
+ * as ingested. NULL: none is, and what is remembered of one stays. */
 struct capture_state *capture_state_load(const char *dir, const char *from, const char *database);
 void capture_state_free(struct capture_state *state);
 

@@ -52,14 +52,27 @@ static void another_server_or_database_knows_nothing(void **unused)
     assert_null(entry->etag);
     assert_true(entry->ingested);
     capture_state_free(state);
-    static const char *const databases[] = {"two", NULL};
-    for (size_t i = 0; i < 2; i++) {
-        state = load(&folder, "http://a", databases[i]);
-        entry = capture_state_entry(state, "trades");
-        assert_non_null(entry->etag);
-        assert_false(entry->ingested);
-        capture_state_free(state);
-    }
+    state = load(&folder, "http://a", "two");
+    entry = capture_state_entry(state, "trades");
+    assert_non_null(entry->etag);
+    assert_false(entry->ingested);
+    capture_state_free(state);
+    folder_free(&folder);
+}
+
+static void without_a_database_what_is_known_of_one_stays(void **unused)
+{
+    (void)unused;
+    struct folder folder = captured();
+    struct err err = ERR_INIT;
+    struct capture_state *state = load(&folder, "http://a", NULL);
+    capture_entry_validators(state, capture_state_entry(state, "trades"), "/api/trades", "\"f\"", NULL);
+    assert_true(capture_state_save(state, &err));
+    capture_state_free(state);
+    state = load(&folder, "http://a", "one");
+    assert_true(capture_state_entry(state, "trades")->ingested);
+    assert_string_equal(capture_state_entry(state, "trades")->etag, "\"f\"");
+    capture_state_free(state);
     folder_free(&folder);
 }
 
@@ -149,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_saved_is_known_again),
         cmocka_unit_test(another_server_or_database_knows_nothing),
+        cmocka_unit_test(without_a_database_what_is_known_of_one_stays),
         cmocka_unit_test(a_file_that_was_touched_is_forgotten),
         cmocka_unit_test(a_new_file_has_no_validators),
         cmocka_unit_test(damage_is_as_nothing),

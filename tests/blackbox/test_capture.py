@@ -9,7 +9,8 @@ import pytest
 
 from support import data, ugly_server as ugly
 from support.content import load, parse, same_content
-from support.programs import PATIENCE_S, ctl, ctl_start, free_port, no_report
+from support.follow import Follower
+from support.programs import PATIENCE_S, ctl, free_port
 from support.servers import wait_until
 from support.ugly_server import UglyServer
 
@@ -257,20 +258,6 @@ def test_a_password_is_used_and_never_said(server, out):
         assert "hush" not in told.out + told.err + state.read()
 
 
-class Follower:
-    """capture --every as a process."""
-
-    def __init__(self, server_url, out, *options, **settings):
-        self.process = ctl_start("capture", "--from", server_url, out, "--every", "100ms", *options, **settings)
-
-    def stop(self, number=signal.SIGTERM, expect=0):
-        self.process.send_signal(number)
-        said, err = (stream.decode() for stream in self.process.communicate(timeout=PATIENCE_S))
-        no_report(err)
-        assert self.process.returncode == expect, (self.process.returncode, said, err)
-        return said, err
-
-
 @pytest.fixture
 def follow():
     running = []
@@ -280,9 +267,7 @@ def follow():
         return running[-1]
     yield start
     for follower in running:
-        if follower.process.poll() is None:
-            follower.process.kill()
-            follower.process.wait()
+        follower.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
