@@ -1,5 +1,6 @@
 #include "ingest/canonical.h"
 
+#include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/mem.h"
 
@@ -60,5 +61,17 @@ bool json_same_content(const cJSON *a, const cJSON *b)
     bool same = slice_equal(buf_slice(&left), buf_slice(&right));
     buf_free(&left);
     buf_free(&right);
+    return same;
+}
+
+bool json_same_text(struct slice a, struct slice b)
+{
+    if (slice_equal(a, b))
+        return true;
+    cJSON *left = json_parse(a, NULL);
+    cJSON *right = json_parse(b, NULL);
+    bool same = left && right && json_same_content(left, right);
+    cJSON_Delete(left);
+    cJSON_Delete(right);
     return same;
 }

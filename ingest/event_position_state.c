@@ -128,28 +128,26 @@ bool event_list_position_models(struct event_store *store, const struct position
     PQclear(result);
     struct slice *models = arena_alloc(arena, (count + 1) * sizeof *models);
     struct col_i64 *ordinals = arena_alloc(arena, (count + 1) * sizeof *ordinals);
+    struct key_index known = key_index_on(arena);
+    size_t n = 0;
+    for (size_t i = 0; i < standing_count; i++)
+        (void)key_index_add(&known, standing[i].key, 0);
     for (size_t i = 0; i < count; i++)
-        models[i] = touched[i].model;
+        if (key_index_add(&known, touched[i].model, i + 1) == i + 1)
+            models[n++] = touched[i].model;
+    if (n == 0)
+        return true;
     struct pipeline pipeline;
     pipeline_begin(&pipeline, store->session);
-    event_place_names(store, &pipeline, standing, standing_count, models, count, ordinals, "position_models_ordinals",
+    event_place_names(store, &pipeline, standing, standing_count, models, n, ordinals, "position_models_ordinals",
                       set_sql);
-    size_t n = 0;
-    struct key_index seen = key_index_on(arena);
-    for (size_t i = 0; i < count; i++) {
-        if (!ordinals[i].set || key_index_add(&seen, models[i], i) != i)
-            continue;
-        models[n] = models[i];
-        ordinals[n++] = ordinals[i];
-    }
     struct params params = params_on(arena);
     params_add_text_array(&params, models, n);
     params_add_nullable_i64_array(&params, ordinals, n);
-    if (n)
-        pipeline_add(&pipeline, "position_models_add",
-                     "INSERT INTO position_feed_models (model_id, feed_ordinal) SELECT * FROM unnest($1::text[],"
-                     " $2::bigint[]) ON CONFLICT (model_id) DO UPDATE SET feed_ordinal = EXCLUDED.feed_ordinal,"
-                     " updated_at = now()",
-                     &params);
+    pipeline_add(&pipeline, "position_models_add",
+                 "INSERT INTO position_feed_models (model_id, feed_ordinal) SELECT * FROM unnest($1::text[],"
+                 " $2::bigint[]) ON CONFLICT (model_id) DO UPDATE SET feed_ordinal = EXCLUDED.feed_ordinal,"
+                 " updated_at = now()",
+                 &params);
     return pipeline_run_only(&pipeline, err);
 }

@@ -85,11 +85,8 @@ void event_place_names(struct event_store *store, struct pipeline *pipeline, con
     struct key_index known = key_index_on(arena);
     for (size_t i = 0; i < standing_count; i++)
         (void)key_index_add(&known, standing[i].key, i);
-    memset(ordinals, 0, count * sizeof *ordinals);
     struct feed_item *fresh = arena_alloc(arena, (count + 1) * sizeof *fresh);
     size_t fresh_count = missing_names(&known, keys, count, fresh, arena);
-    if (fresh_count == 0)
-        return;
     struct feed_item *all;
     size_t all_count;
     size_t left;
@@ -99,17 +96,13 @@ void event_place_names(struct event_store *store, struct pipeline *pipeline, con
     size_t moved_count = 0;
     struct key_index placed = key_index_on(arena);
     for (size_t i = 0; i < all_count; i++) {
-        if (all[i].is_new) {
-            (void)key_index_add(&placed, all[i].key, i);
-        } else if (all[i].moved) {
-            moved_keys[moved_count] = all[i].key;
-            moved[moved_count++] = col_i64(all[i].ordinal);
-        }
+        (void)key_index_add(&placed, all[i].key, i);
+        if (!all[i].moved)
+            continue;
+        moved_keys[moved_count] = all[i].key;
+        moved[moved_count++] = col_i64(all[i].ordinal);
     }
-    for (size_t i = 0; i < count; i++) {
-        size_t at = key_index_find(&placed, keys[i]);
-        if (at != (size_t)KEY_NONE)
-            ordinals[i] = col_i64(all[at].ordinal);
-    }
+    for (size_t i = 0; i < count; i++)
+        ordinals[i] = col_i64(all[key_index_find(&placed, keys[i])].ordinal);
     event_add_ordinals(store, pipeline, name, sql, moved_keys, moved, moved_count);
 }

@@ -95,8 +95,8 @@ void event_add_ordinals(struct event_store *store, struct pipeline *pipeline, co
 /* The members of a feed that is ordered by one text (model, symbol, id), in feed order, from rows (key, ordinal). */
 struct feed_item *event_feed_names(struct event_store *store, const PGresult *result, size_t *count);
 
-/* Gives keys that are not in the feed their places. ordinals[i] receives that of keys[i] (unset: it has one already).
- * Adds an update to the pipeline where others must move. */
+/* The places of keys in a feed: ordinals[i] receives that of keys[i], which is a new one where the key was not in the
+ * feed. Adds an update to the pipeline where others must move. */
 void event_place_names(struct event_store *store, struct pipeline *pipeline, const struct feed_item *standing,
                        size_t standing_count, const struct slice *keys, size_t count, struct col_i64 *ordinals,
                        const char *name, const char *sql);

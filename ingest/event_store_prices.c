@@ -291,9 +291,6 @@ static bool place(struct prices *prices, struct price_latest_row **rows, size_t 
     PQclear(result);
     struct slice *keys = arena_alloc(store->arena, (count + 1) * sizeof *keys);
     struct col_i64 *ordinals = arena_alloc(store->arena, (count + 1) * sizeof *ordinals);
-    struct key_index index = key_index_on(store->arena);
-    for (size_t i = 0; i < standing_count; i++)
-        (void)key_index_add(&index, standing[i].key, i);
     for (size_t i = 0; i < count; i++)
         keys[i] = feed_key(store->arena, rows[i]);
     struct pipeline pipeline;
@@ -301,10 +298,8 @@ static bool place(struct prices *prices, struct price_latest_row **rows, size_t 
     event_place_names(store, &pipeline, standing, standing_count, keys, count, ordinals, "prices_ordinals",
                       "UPDATE price_latest AS t SET feed_ordinal = u.o, updated_at = now() FROM unnest($1::text[],"
                       " $2::bigint[]) AS u(k, o) WHERE t.provider || ' ' || t.symbol = u.k");
-    for (size_t i = 0; i < count; i++) {
-        size_t at = key_index_find(&index, keys[i]);
-        rows[i]->feed_ordinal = at == (size_t)KEY_NONE ? ordinals[i] : col_i64(standing[at].ordinal);
-    }
+    for (size_t i = 0; i < count; i++)
+        rows[i]->feed_ordinal = ordinals[i];
     return pipeline_run_only(&pipeline, err);
 }
 

@@ -226,19 +226,13 @@ static bool place(struct statements *all, struct pipeline *pipeline, void *const
     PQclear(result);
     struct slice *keys = arena_alloc(store->arena, (count + 1) * sizeof *keys);
     struct col_i64 *ordinals = arena_alloc(store->arena, (count + 1) * sizeof *ordinals);
-    struct key_index index = key_index_on(store->arena);
-    for (size_t i = 0; i < standing_count; i++)
-        (void)key_index_add(&index, standing[i].key, i);
     for (size_t i = 0; i < count; i++)
         keys[i] = key_part(kind, rows[i], 0);
     pipeline_begin(pipeline, store->session);
     event_place_names(store, pipeline, standing, standing_count, keys, count, ordinals, "statement_ordinals_set",
                       kind->ordinal_sql);
-    for (size_t i = 0; i < count; i++) {
-        size_t at = key_index_find(&index, keys[i]);
-        struct col_i64 *ordinal = (void *)((char *)rows[i] + kind->ordinal);
-        *ordinal = at == (size_t)KEY_NONE ? ordinals[i] : col_i64(standing[at].ordinal);
-    }
+    for (size_t i = 0; i < count; i++)
+        *(struct col_i64 *)(void *)((char *)rows[i] + kind->ordinal) = ordinals[i];
     return true;
 }
 

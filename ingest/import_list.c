@@ -38,18 +38,6 @@ void import_count(struct import_pass *pass, const struct bulk_counts *counts)
     pass->counts.left += counts->left;
 }
 
-static bool same_text_content(struct slice a, struct slice b)
-{
-    if (slice_equal(a, b))
-        return true;
-    cJSON *left = json_parse(a, NULL);
-    cJSON *right = json_parse(b, NULL);
-    bool same = left && right && json_same_content(left, right);
-    cJSON_Delete(left);
-    cJSON_Delete(right);
-    return same;
-}
-
 enum import_once import_once(struct import_pass *pass, struct once *once, struct slice key, const char *path)
 {
     struct slice first = once_add(once, key, pass->element);
@@ -57,7 +45,7 @@ enum import_once import_once(struct import_pass *pass, struct once *once, struct
         return IMPORT_NEW;
     if (pass->walk > 0)
         return IMPORT_REPEAT; /* a clash would have ended the checking */
-    if (same_text_content(first, pass->element)) {
+    if (json_same_text(first, pass->element)) {
         pass->repeats++;
         return IMPORT_REPEAT;
     }

@@ -1,26 +1,13 @@
 #include "ingest/row_same.h"
 
-#include "base/json_read.h"
 #include "base/num.h"
 #include "ingest/canonical.h"
-
-static bool same_json(struct slice a, struct slice b)
-{
-    if (slice_equal(a, b))
-        return true;
-    cJSON *left = json_parse(a, NULL);
-    cJSON *right = json_parse(b, NULL);
-    bool same = left && right && json_same_content(left, right);
-    cJSON_Delete(left);
-    cJSON_Delete(right);
-    return same;
-}
 
 static bool same_text(struct slice a, struct slice b, bool is_json)
 {
     if (!a.p || !b.p)
         return !a.p && !b.p;
-    return is_json ? same_json(a, b) : slice_equal(a, b);
+    return is_json ? json_same_text(a, b) : slice_equal(a, b);
 }
 
 static bool same_value(enum col_kind kind, const void *a, const void *b)

@@ -162,6 +162,13 @@ static bool put_column(struct buf *out, const struct table *table, const struct 
     return good || err_wrap(err, "%s.%s", table->name, column->name);
 }
 
+/* The length in front of a value that was just appended; -1 says NULL. */
+static void set_length(struct buf *out, size_t length_at, bool null)
+{
+    uint32_t length = htobe32(null ? UINT32_MAX : (uint32_t)(out->len - length_at - sizeof length));
+    memcpy(out->data + length_at, &length, sizeof length);
+}
+
 bool table_put_params(struct params *params, const struct table *table, const void *row, struct err *err)
 {
     struct buf bytes = BUF_INIT;
@@ -205,8 +212,7 @@ static bool put_column_array(struct buf *out, const struct table *table, const s
         put_u32(out, 0);
         if (!put_column(out, table, column, rows[i], &null, err))
             return false;
-        uint32_t length = htobe32(null ? UINT32_MAX : (uint32_t)(out->len - length_at - sizeof length));
-        memcpy(out->data + length_at, &length, sizeof length);
+        set_length(out, length_at, null);
         if (null) {
             uint32_t has_null = htobe32(1);
             memcpy(out->data + flag_at, &has_null, sizeof has_null);
@@ -256,8 +262,7 @@ bool table_put_copy_row(struct buf *out, const struct table *table, const void *
             out->len = begin;
             return false;
         }
-        uint32_t length = htobe32(null ? UINT32_MAX : (uint32_t)(out->len - length_at - sizeof length));
-        memcpy(out->data + length_at, &length, sizeof length);
+        set_length(out, length_at, null);
         count++;
     }
     uint16_t big_count = htobe16(count);
