@@ -17,8 +17,8 @@ from support.programs import ctl
 from support.servers import Postgres, Redis, wait_until
 from support.sse import StreamClient
 
-EVENTS = int(os.environ.get("NOF0_CHAOS_EVENTS", "3000"))
-SECONDS = float(os.environ.get("NOF0_CHAOS_SECONDS", "20"))
+EVENTS = int(os.environ.get("NOF0_CHAOS_EVENTS", "2000"))
+SECONDS = float(os.environ.get("NOF0_CHAOS_SECONDS", "12"))
 CLIENTS = 8
 STREAMS = int(os.environ.get("NOF0_CHAOS_STREAMS", "3"))
 TOKEN = "chaos"
