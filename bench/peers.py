@@ -10,6 +10,8 @@ import sys
 from peers_herd import measure_herd
 from peers_misses import measure_misses
 from peers_parties import LOAD_CORE, Parties, Trouble, get
+from peers_redis import measure_redis
+from peers_stampede import measure_stampede
 
 CONNECTIONS = 64
 DOCUMENTS = ("leaderboard", "analytics", "trades", "account-totals")
@@ -51,7 +53,7 @@ def measure(place, party, path, headers, connections=CONNECTIONS):
     seconds = numbers["us"] / 1e6
     return {"rate": numbers["requests"] / seconds, "mb": numbers["bytes"] / seconds / 1e6,
             "p50": numbers["p50_us"] / 1e3, "p99": numbers["p99_us"] / 1e3,
-            "cpu": cpu * 1e6 / numbers["requests"], "errors": numbers["errors"]}
+            "cpu": cpu * 1e6 / numbers["requests"], "requests": numbers["requests"], "errors": numbers["errors"]}
 
 
 def wanted(place, row):
@@ -166,7 +168,8 @@ def parse_arguments():
     parser.add_argument("--json")
     parser.add_argument("--misses", action="store_true")
     parser.add_argument("--dsn")
-    parser.add_argument("--herd", action="store_true")
+    for name in ("redis", "stampede", "herd"):
+        parser.add_argument(f"--{name}", action="store_true")
     return parser.parse_args()
 
 
@@ -175,10 +178,14 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with Parties(place) as parties:
+            place.wants = lambda document: wanted(place, document)
+            place.measure = lambda *asked: measure(place, *asked)
             if place.misses:
-                place.wants = lambda document: wanted(place, document)
-                place.measure = lambda *asked: measure(place, *asked)
                 result = measure_misses(parties, place)
+            elif place.redis:
+                result = measure_redis(parties, place)
+            elif place.stampede:
+                result = measure_stampede(parties, place)
             elif place.herd:
                 result = measure_herd(parties, place)
             else:

@@ -26,6 +26,24 @@ def get(port, target, headers=None, method="GET"):
         connection.close()
 
 
+def metrics(port):
+    """{name with labels: number} of /metrics once the workers have told what they did: they do so four times a second."""
+    time.sleep(0.6)
+    lines = get(port, "/metrics")[2].decode().splitlines()
+    return {name: float(number) for name, _, number in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+
+
+def wait_for_metric(party, name, good, seconds=30):
+    """Until good(number of the metric) holds; returns all metrics."""
+    until = time.monotonic() + seconds
+    while True:
+        numbers = metrics(party.port)
+        if good(numbers.get(name, 0)):
+            return numbers
+        if time.monotonic() > until:
+            raise Trouble(f"{party.name}: {name} stays {numbers.get(name)}")
+
+
 class Party:
     """One running server program."""
 
@@ -82,6 +100,7 @@ class Parties:
     def __init__(self, place):
         self.place = place  # the parsed arguments: root, build, data, work, port
         self.running = []
+        self.redis_party = None
 
     def __enter__(self):
         return self
@@ -95,15 +114,16 @@ class Parties:
         self.running.append(party)
         return party
 
-    def nof0d(self, read="legacy", offset=0, config=None, settings=None):
-        """One worker. `settings` are further environment variables of etc/nof0.yaml."""
+    def nof0d(self, read="legacy", offset=0, config=None, settings=None, name="nof0d"):
+        """One worker, unless `settings`, further environment variables of etc/nof0.yaml, say otherwise. Several at once
+        need names and offsets of their own."""
         place = self.place
         env = {"NOF0_READ": read, "NOF0_LEGACY_DIR": place.data, "NOF0_PORT": str(place.port + offset),
                "NOF0_WORKERS": "1", **(settings or {})}
         for unwanted in ("NOF0_POSTGRES_DSN", "NOF0_REDIS_URL"):
             env.setdefault(unwanted, "")
         command = [f"{place.build}/server/nof0d", "--config", config or f"{place.root}/etc/nof0.yaml"]
-        return self.start("nof0d", offset, command, env=env).wait_for("/readyz")
+        return self.start(name, offset, command, env=env).wait_for("/readyz")
 
     def nginx(self, files, offset=1):
         """Serves `files` ({name: (plain, gzip)}) as a careful administrator would make it serve them."""
@@ -133,13 +153,14 @@ http {{
         command = ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"]
         return self.start("nginx", offset, command).wait_for("/" + next(iter(files)))
 
-    def webdis(self, values, offset=2):
-        """webdis and the Redis behind it with `values` ({key: bytes}); None when it is not installed. Redis runs on the
-        server's core too, but only webdis' own time is counted."""
-        if not shutil.which("webdis"):
-            print("webdis is not installed; its rows are left out")
-            return None
-        socket = f"{self.place.work}/redis.sock"
+    def redis_socket(self):
+        return f"{self.place.work}/redis.sock"
+
+    def redis(self):
+        """The one Redis of all parties, on the server's core."""
+        if self.redis_party:
+            return self.redis_party
+        socket = self.redis_socket()
         redis = self.start("redis", 0, ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
                                         "--appendonly", "no", "--dir", self.place.work])
         until = time.monotonic() + 10
@@ -147,6 +168,17 @@ http {{
             if time.monotonic() > until or redis.process.poll() is not None:
                 raise Trouble(f"redis-server did not start; see {redis.log}")
             time.sleep(0.02)
+        self.redis_party = redis
+        return redis
+
+    def webdis(self, values, offset=2):
+        """webdis before the Redis, which gets `values` ({key: bytes}); None when it is not installed. Only webdis' own
+        time counts as its time."""
+        if not shutil.which("webdis"):
+            print("webdis is not installed; its rows are left out")
+            return None
+        self.redis()
+        socket = self.redis_socket()
         for key, value in values.items():
             subprocess.run(["redis-cli", "-s", socket, "-x", "SET", key], input=value, check=True,
                            stdout=subprocess.DEVNULL)

@@ -24,6 +24,22 @@ servers_place "$work"
 """
 
 
+def write_config(folder, name, **values):
+    """A copy of etc/nof0.yaml with other values; a key that stands in several sections is named section__key."""
+    with open(f"{ROOT}/etc/nof0.yaml", encoding="utf-8") as file:
+        text = file.read()
+    for key, value in values.items():
+        section, _, key = key.rpartition("__")
+        text, count = re.subn(rf"^({section}:\n(?:[ #].*\n|\n)*?  {key}:).*$" if section else rf"^(\s+{key}:).*$",
+                              rf"\g<1> {value}", text, flags=re.MULTILINE)
+        if count != 1:
+            raise Trouble(f"etc/nof0.yaml has {key} {count} times")
+    path = f"{folder}/{name}.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
 class Place:
     """Has what peers_parties.Parties asks for: root, build, data, work and port."""
 
@@ -96,19 +112,7 @@ class Place:
         return done.stdout
 
     def config(self, name, **values):
-        """A copy of etc/nof0.yaml with other values; a key that stands in several sections is named section__key."""
-        with open(f"{ROOT}/etc/nof0.yaml", encoding="utf-8") as file:
-            text = file.read()
-        for key, value in values.items():
-            section, _, key = key.rpartition("__")
-            text, count = re.subn(rf"^({section}:\n(?:[ #].*\n|\n)*?  {key}:).*$" if section else rf"^(\s+{key}:).*$",
-                                  rf"\1 {value}", text, flags=re.MULTILINE)
-            if count != 1:
-                raise Trouble(f"etc/nof0.yaml has {key} {count} times")
-        path = f"{self.work}/{name}.yaml"
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
+        return write_config(self.work, name, **values)
 
     def demo(self, name, *options):
         """A folder of generated legacy files."""

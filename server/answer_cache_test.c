@@ -454,6 +454,27 @@ static void test_unknown_models_do_not_push_out_known_ones(void **state)
     assert_int_equal(f->fakes[0].count, reads);
 }
 
+static void test_without_memory_only_those_share_who_wait_together(void **state)
+{
+    struct fixture *f = *state;
+    struct asker first;
+    struct asker second;
+    f->settings->cache_local_bytes = 0;
+    answer_cache_apply(f->caches[0], f->settings, &f->fakes[0].reads, false);
+    for (unsigned reads = 1; reads <= 2; reads++) {
+        ask(f, &first, 0);
+        ask(f, &second, 0);
+        assert_int_equal(f->fakes[0].count, reads);
+        answer_next(&f->fakes[0], 1, 100, ERR_NONE);
+        expect(&first, 1);
+        expect(&second, 1);
+        assert_int_equal(first.what.fresh_until_ms, 0);
+        assert_int_equal(second.what.fresh_until_ms, 0);
+    }
+    struct answer_counts counts = counts_of(f, 0);
+    assert_true(counts.entries == 0 && counts.bytes == 0 && counts.hits == 0 && counts.joined == 2);
+}
+
 static void test_other_data_and_nothing_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -527,6 +548,7 @@ int main(void)
         WITH_CACHES(test_a_read_across_a_loss_is_not_kept_as_current),
         WITH_CACHES(test_a_server_that_counts_anew_is_believed_in_the_end),
         WITH_CACHES(test_unknown_models_do_not_push_out_known_ones),
+        WITH_CACHES(test_without_memory_only_those_share_who_wait_together),
         WITH_CACHES(test_other_data_and_nothing_is_kept),
         WITH_CACHES(test_the_end_waits_for_what_is_under_way),
         WITH_CACHES(test_what_is_switched_off),

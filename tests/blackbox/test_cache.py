@@ -223,6 +223,21 @@ def test_endless_questions_do_not_push_out_the_others(serve, folder, database, d
     assert after["nof0_cache_rebuilds_total"] == before["nof0_cache_rebuilds_total"]
 
 
+def test_without_memory_whole_answers_come_from_redis(serve, folder, database, demo, redis_server):
+    ctl("import", "--quiet", demo, dsn=database)
+    config = write_config(folder, "no-memory.yaml", cache__local_bytes=0)
+    server = serve(config=config, NOF0_POSTGRES_DSN=database, NOF0_REDIS_URL=redis_server.url, NOF0_WORKERS=1)
+    heard(server)
+    first = server.get("/api/trades")
+    for _ in range(5):
+        again = server.get("/api/trades")
+        assert again.status == 200 and again.header("ETag") == first.header("ETag")
+    wait_until(lambda: metrics(server)["nof0_cache_redis_hits_total"] == 5, PATIENCE_S, "all were found in Redis")
+    numbers = metrics(server)
+    assert numbers["nof0_cache_rebuilds_total"] == 1
+    assert numbers["nof0_cache_entries"] == 0
+
+
 class Load:
     """Clients that ask all the time; anything but 200 is a fault."""
 
