@@ -5,6 +5,7 @@
 #include "cli/cmd_demo.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
+#include "cli/cmd_ingest.h"
 #include "cli/cmd_keys.h"
 #include "cli/cmd_migrate.h"
 #include "cli/cmd_outbox.h"
@@ -24,6 +25,7 @@ static const struct command commands[] = {
     {"migrate", cmd_migrate, "bring the database's schema to another version"},
     {"import", cmd_import, "bring a folder of legacy JSON files into the database"},
     {"export", cmd_export, "write what was imported as legacy JSON files again"},
+    {"ingest", cmd_ingest, "store events from a file, as POST /api/ingest does"},
     {"capture", cmd_capture, "download a running API into a folder of legacy JSON files"},
     {"cache", cmd_cache, "fill Redis from Postgres, compare the two, count or drop what is there"},
     {"keys", cmd_keys, "list the names in Redis, or look for ones that do not belong there"},

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+struct params;
+
 enum event_kind {
 #define EVENT(id, name, noun, doc) EVENT_##id,
 #include "ingest/event_kinds.def"
@@ -87,5 +89,17 @@ void event_writer_set_patience(struct event_writer *writer, int64_t patience_ms)
  * nothing was. */
 bool event_writer_store(struct event_writer *writer, struct event_batch *const *batches, size_t count, int64_t *version,
                         struct err *err) MUST_CHECK;
+
+/* A statement that belongs to what is stored: it runs in the transaction that ends it (in one of its own, after the
+ * last, where Postgres made several necessary), and not at all when an atomic batch was refused. */
+struct event_note {
+    const char *name; /* as in repo/pipeline.h */
+    const char *sql;
+    const struct params *params;
+};
+
+/* As event_writer_store for one batch, with a note. */
+bool event_writer_store_noted(struct event_writer *writer, struct event_batch *batch, const struct event_note *note,
+                              int64_t *version, struct err *err) MUST_CHECK;
 
 #endif

@@ -22,6 +22,8 @@ struct event_beside {
     struct col_f64 volume;
     struct col_f64 last_decision_at; /* seconds */
     struct col_f64 pause_until;      /* seconds */
+    struct col_f64 updated_at;       /* seconds */
+    struct slice id;
     struct slice model_id;
     struct slice provider;
     struct slice exchange_provider;
@@ -38,15 +40,38 @@ struct event_extra {
     bool required;
 };
 
-/* What an item looks like: members of the shape, and these beside it. */
+/* What the value of a member must be like beyond its type, where there is one. */
+enum event_rule_kind {
+    RULE_KEY,          /* a text that is not empty, of WIRE_KEY_MAX bytes at most */
+    RULE_SECONDS,      /* an instant that can be cut to milliseconds */
+    RULE_TIMESTAMPTZ,  /* an instant that Postgres can hold */
+    RULE_POSITIVE,     /* over 0 */
+    RULE_NOT_NEGATIVE, /* 0 or over */
+    RULE_STATUS,       /* one of event_statuses */
+};
+
+struct event_rule {
+    const char *key;
+    enum event_rule_kind kind;
+};
+
+/* What an item, or an object in one, looks like: members of the shape, and these beside it. It is read by this, and its
+ * JSON Schema is made from this. */
 struct event_form {
-    const struct wire_shape *shape; /* NULL: read by hand */
+    const struct wire_shape *shape; /* NULL: all of it stands beside */
     const struct event_extra *extras;
     size_t extra_count;
     const char *const *beside;        /* the keys of extras, and others that are read by hand; ended by NULL */
     const char *const *also_required; /* members that the shape does not require, but an event does; ended by NULL */
+    const char *const *objects;       /* members that are objects, or null, or absent; ended by NULL */
+    const struct event_rule *rules;   /* ended by key == NULL */
 };
 
+extern const struct event_form event_form_total; /* an account total, also beside a trade */
+extern const struct event_form event_form_cycle;
+extern const char *const event_statuses[]; /* of a position: "open" comes first; ended by NULL */
+
+/* Of conversations: those with messages. */
 const struct event_form *event_form_of(enum event_kind kind);
 
 struct event {

@@ -1,4 +1,5 @@
-/* Any bytes as an item of each kind: pending, or rejected with a place and a reason. */
+/* Any bytes as an item of each kind: pending, or rejected with a place (a long one
+ * keeps its end) and a reason. */
 #include "ingest/event.h"
 
 #include <stdlib.h>

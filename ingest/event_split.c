@@ -48,7 +48,75 @@ static size_t skip_value(struct slice text, size_t at)
     return at;
 }
 
-static bool fault(struct slice text, size_t at, const char *what, struct err *err)
+/* A step that came to the window's end: there is more to see, or there is not. */
+static enum event_step at_end(struct event_array *array, size_t at, bool last, const char *what_is_missing,
+                              const char **what)
+{
+    if (!last)
+        return EVENT_STEP_MORE;
+    array->at = at;
+    *what = what_is_missing;
+    return EVENT_STEP_FAULT;
+}
+
+static enum event_step fault(struct event_array *array, size_t at, const char *why, const char **what)
+{
+    array->at = at;
+    *what = why;
+    return EVENT_STEP_FAULT;
+}
+
+static enum event_step behind(struct event_array *array, struct slice window, bool last, const char **what)
+{
+    array->at = skip_blanks(window, array->at);
+    if (array->at < window.n)
+        return fault(array, array->at, "something follows the array", what);
+    return last ? EVENT_STEP_END : EVENT_STEP_MORE;
+}
+
+enum event_step event_array_next(struct event_array *array, struct slice window, bool last, struct slice *item,
+                                 const char **what)
+{
+    static const char no_end[] = "the array does not end";
+    if (array->closed)
+        return behind(array, window, last, what);
+    size_t at = skip_blanks(window, array->at);
+    if (!array->opened && at < window.n) {
+        array->opened = true;
+        array->at = at + 1;
+        at = skip_blanks(window, at + 1);
+    }
+    if (at >= window.n)
+        return at_end(array, window.n, last, no_end, what);
+    if (window.p[at] == ']' && array->opened) {
+        array->closed = true;
+        array->at = at + 1;
+        return behind(array, window, last, what);
+    }
+    if (array->started) {
+        if (window.p[at] != ',')
+            return fault(array, at, "a comma or the end of the array belongs here", what);
+        at = skip_blanks(window, at + 1);
+        if (at >= window.n)
+            return at_end(array, window.n, last, no_end, what);
+    }
+    size_t end = skip_value(window, at);
+    size_t stop = end;
+    while (stop > at && is_blank(window.p[stop - 1]))
+        stop--;
+    if (end == window.n && !last)
+        return EVENT_STEP_MORE;
+    if (stop == at)
+        return fault(array, at, "a value belongs here", what);
+    if (end == window.n)
+        return fault(array, end, no_end, what);
+    array->started = true;
+    array->at = end;
+    *item = (struct slice){window.p + at, stop - at};
+    return EVENT_STEP_ITEM;
+}
+
+static bool tell(struct slice text, size_t at, const char *what, struct err *err)
 {
     unsigned long line;
     unsigned long column;
@@ -58,34 +126,19 @@ static bool fault(struct slice text, size_t at, const char *what, struct err *er
 
 bool event_split_json(struct slice text, event_item_fn *on_item, void *arg, struct err *err)
 {
-    size_t at = skip_blanks(text, 0);
-    if (at == text.n)
-        return fault(text, at, "there is no JSON", err);
-    if (text.p[at] != '[')
+    size_t start = skip_blanks(text, 0);
+    if (start == text.n)
+        return tell(text, start, "there is no JSON", err);
+    if (text.p[start] != '[')
         return on_item(arg, text);
-    at = skip_blanks(text, at + 1);
-    for (bool first = true; at < text.n && text.p[at] != ']'; first = false) {
-        if (!first) {
-            if (text.p[at] != ',')
-                return fault(text, at, "a comma or the end of the array belongs here", err);
-            at = skip_blanks(text, at + 1);
-        }
-        size_t end = skip_value(text, at);
-        size_t stop = end;
-        while (stop > at && is_blank(text.p[stop - 1]))
-            stop--;
-        if (stop == at)
-            return fault(text, at, "a value belongs here", err);
-        if (end == text.n)
-            return fault(text, end, "the array does not end", err);
-        if (!on_item(arg, (struct slice){text.p + at, stop - at}))
+    struct event_array array = {0};
+    struct slice item = {NULL, 0};
+    const char *what = "";
+    enum event_step step;
+    while ((step = event_array_next(&array, text, true, &item, &what)) == EVENT_STEP_ITEM)
+        if (!on_item(arg, item))
             return false;
-        at = skip_blanks(text, end);
-    }
-    if (at >= text.n)
-        return fault(text, text.n, "the array does not end", err);
-    at = skip_blanks(text, at + 1);
-    return at == text.n || fault(text, at, "something follows the array", err);
+    return step == EVENT_STEP_END || tell(text, array.at, what, err);
 }
 
 bool event_next_line(struct slice *text, bool last, struct slice *line)

@@ -38,6 +38,37 @@ static void lines(struct slice text)
         abort();
 }
 
+/* How many items, and where it came to; the windows grow by `step`. */
+static size_t windows(struct slice text, size_t step, size_t *end)
+{
+    struct event_array array = {0};
+    struct slice item = {NULL, 0};
+    const char *what = NULL;
+    size_t from = 0;
+    size_t to = step < text.n ? step : text.n;
+    for (size_t count = 0;;) {
+        const struct slice window = {text.p + from, to - from};
+        switch (event_array_next(&array, window, to == text.n, &item, &what)) {
+        case EVENT_STEP_ITEM:
+            if (item.n == 0 || item.p < window.p || item.p + item.n > window.p + array.at || array.at > window.n)
+                abort();
+            count++;
+            break;
+        case EVENT_STEP_MORE:
+            if (to == text.n || array.at > window.n)
+                abort();
+            from += array.at;
+            array.at = 0;
+            to = text.n - to < step ? text.n : to + step;
+            break;
+        case EVENT_STEP_END:
+        case EVENT_STEP_FAULT:
+            *end = from + array.at;
+            return count;
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -56,6 +87,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             abort();
     }
     lines(text);
+    size_t end = 0;
+    size_t end_in_pieces = 0;
+    if (size && size < 2000 &&
+        (windows(text, size, &end) != windows(text, 1 + bytes[0] % 7U, &end_in_pieces) || end != end_in_pieces))
+        abort();
     free(copy);
     return 0;
 }

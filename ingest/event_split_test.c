@@ -52,7 +52,7 @@ static void an_array_that_cannot_be_taken_apart(void **state)
     split("\n ", "line 2, column 2: there is no JSON");
     split("[", "line 1, column 2: the array does not end");
     split("[1", "line 1, column 3: the array does not end");
-    split("[1,", "1|line 1, column 4: a value belongs here");
+    split("[1,", "1|line 1, column 4: the array does not end");
     split("[1 ", "line 1, column 4: the array does not end");
     split("[1,]", "1|line 1, column 4: a value belongs here");
     split("[,1]", "line 1, column 2: a value belongs here");
@@ -61,6 +61,56 @@ static void an_array_that_cannot_be_taken_apart(void **state)
     split("[\"abc]", "line 1, column 7: the array does not end");
     split("[\"abc\\", "line 1, column 7: the array does not end");
     split("[1]\n[2]", "1|line 2, column 1: something follows the array");
+}
+
+/* The same text in windows that grow by `step` bytes, each dropping what is done with. */
+static void split_windows(struct slice text, size_t step, struct buf *said)
+{
+    struct event_array array = {0};
+    struct slice item = {NULL, 0};
+    const char *what = NULL;
+    size_t from = 0;
+    size_t to = 0;
+    for (;;) {
+        switch (event_array_next(&array, (struct slice){text.p + from, to - from}, to == text.n, &item, &what)) {
+        case EVENT_STEP_ITEM:
+            (void)gather(said, item);
+            break;
+        case EVENT_STEP_MORE:
+            assert_true(to < text.n);
+            from += array.at;
+            array.at = 0;
+            to = text.n - to < step ? text.n : to + step;
+            break;
+        case EVENT_STEP_END:
+            return;
+        case EVENT_STEP_FAULT:
+            buf_printf(said, "%zu %s", from + array.at, what);
+            return;
+        }
+    }
+}
+
+static void how_it_comes_does_not_matter(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "[]",       " [ ] ",    "[ {\"a\":[1,2]} ,\t{\"b\":\"],[\\\"\"} , null ]\r\n",
+        "[1,2,3",   "[1,]",     "[{}}",
+        "[\"abc\\", "[1]\n[2]", "[12 , 3 4,{}  ]x",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct buf whole = BUF_INIT;
+        split_windows(slice_of(texts[i]), SIZE_MAX, &whole);
+        for (size_t step = 1; step < 5; step++) {
+            struct buf pieces = BUF_INIT;
+            split_windows(slice_of(texts[i]), step, &pieces);
+            if (strcmp(buf_cstr(&pieces), buf_cstr(&whole)) != 0)
+                fail_msg("%s in steps of %zu gave %s, not %s", texts[i], step, pieces.data, whole.data);
+            buf_free(&pieces);
+        }
+        buf_free(&whole);
+    }
 }
 
 static bool stop(void *arg, struct slice item)
@@ -105,6 +155,7 @@ int main(void)
         cmocka_unit_test(an_array_gives_its_elements),
         cmocka_unit_test(anything_else_is_one_item),
         cmocka_unit_test(an_array_that_cannot_be_taken_apart),
+        cmocka_unit_test(how_it_comes_does_not_matter),
         cmocka_unit_test(whoever_is_told_may_stop),
         cmocka_unit_test(lines_come_one_by_one),
     };

@@ -6,6 +6,7 @@
 struct event_writer {
     struct session *session;
     struct event_statements many;
+    const struct event_note *note; /* of the call that is under way; NULL: none, or it is stored already */
 };
 
 /* Whoever writes a feed holds its lock until his commit, so what he read of it stays true. Locks are taken in this
@@ -175,8 +176,8 @@ static void add_documents(struct event_store *store, struct pipeline *pipeline, 
         pipeline_add(pipeline, "documents", documents_sql, &params);
 }
 
-static bool finish(struct event_store *store, struct event_batch *const *batches, size_t count, int64_t *version,
-                   struct err *err)
+static bool finish(struct event_store *store, const struct event_note *note, struct event_batch *const *batches,
+                   size_t count, int64_t *version, struct err *err)
 {
     struct pipeline pipeline;
     pipeline_begin(&pipeline, store->session);
@@ -187,6 +188,8 @@ static bool finish(struct event_store *store, struct event_batch *const *batches
               "INSERT INTO symbols (symbol, base_asset) SELECT n, n FROM json_array_elements_text($1::text::json) n"
               " ON CONFLICT DO NOTHING");
     add_documents(store, &pipeline, batches, count);
+    if (note)
+        pipeline_add(&pipeline, note->name, note->sql, note->params);
     return pipeline_run_only(&pipeline, err) && outbox_commit(store->session, &store->notes, NULL, version, err);
 }
 
@@ -234,7 +237,7 @@ static bool store_all(struct event_writer *writer, struct event_store *store, st
         if (store->refused)
             return true;
     }
-    return finish(store, batches, count, version, err);
+    return finish(store, writer->note, batches, count, version, err);
 }
 
 static bool store_in_one(struct event_writer *writer, struct event_batch *const *batches, size_t count, bool atomic,
@@ -291,7 +294,9 @@ static bool store_apart(struct event_writer *writer, struct event_batch *batch, 
 {
     struct event *all = batch->events;
     size_t count = batch->count;
+    const struct event_note *note = writer->note;
     bool good = true;
+    writer->note = NULL;
     for (size_t i = 0; good && i < count; i++) {
         if (!event_is_open(&all[i]))
             continue;
@@ -305,7 +310,8 @@ static bool store_apart(struct event_writer *writer, struct event_batch *batch, 
     }
     batch->events = all;
     batch->count = count;
-    return good;
+    writer->note = note;
+    return good && (!note || store_again(writer, NULL, 0, false, version, err));
 }
 
 bool event_writer_store(struct event_writer *writer, struct event_batch *const *batches, size_t count, int64_t *version,
@@ -341,5 +347,14 @@ bool event_writer_store(struct event_writer *writer, struct event_batch *const *
     free(together);
     if (version)
         *version = newest;
+    return good;
+}
+
+bool event_writer_store_noted(struct event_writer *writer, struct event_batch *batch, const struct event_note *note,
+                              int64_t *version, struct err *err)
+{
+    writer->note = note;
+    bool good = event_writer_store(writer, &batch, 1, version, err);
+    writer->note = NULL;
     return good;
 }

@@ -7,8 +7,7 @@
 
 bool instant_cut_seconds(double seconds, int64_t *ms)
 {
-    const double most = (double)NUM_EXACT_INTEGER_MAX / 1000;
-    if (!(fabs(seconds) < most))
+    if (!(fabs(seconds) < INSTANT_MS_MOST))
         return false;
     if (fabs(seconds) < 1e-6) { /* its text has an exponent */
         *ms = seconds < 0 ? -1 : 0;
@@ -36,7 +35,7 @@ bool instant_cut_seconds(double seconds, int64_t *ms)
 
 bool instant_us_of_seconds(double seconds, int64_t *us)
 {
-    if (!(seconds > -2.1e11 && seconds < 9.2e12))
+    if (!(seconds > INSTANT_TIMESTAMPTZ_LEAST && seconds < INSTANT_TIMESTAMPTZ_MOST))
         return false;
     *us = (int64_t)llround(seconds * 1e6);
     return true;

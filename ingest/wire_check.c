@@ -110,12 +110,16 @@ bool wire_is_cycle(const cJSON *object)
            has_member(object, "cycle_id");
 }
 
+const char *const wire_message_roles[] = {"system", "user", "assistant", NULL};
+
 bool wire_read_message(const struct wire_reader *reader, const cJSON *object, const char *path,
                        struct conversation_messages_row *row)
 {
     bool good = wire_read_object(reader, &wire_message, object, path, row);
-    if (row->role.p && !slice_is(row->role, "system") && !slice_is(row->role, "user") &&
-        !slice_is(row->role, "assistant")) {
+    const char *const *role = wire_message_roles;
+    while (row->role.p && *role && !slice_is(row->role, *role))
+        role++;
+    if (!*role) {
         wire_fault(reader, path, "role", "must be system, user or assistant");
         good = false;
     }

@@ -33,6 +33,9 @@ void wire_derive_cycle(const struct wire_reader *reader, const cJSON *object, st
 /* Whether an element of /api/conversations is a decision cycle; else it is a conversation. */
 bool wire_is_cycle(const cJSON *object);
 
+/* Who may say something in a conversation; ended by NULL. */
+extern const char *const wire_message_roles[];
+
 /* A message of a conversation, but for what says where it stands. */
 bool wire_read_message(const struct wire_reader *reader, const cJSON *object, const char *path,
                        struct conversation_messages_row *row);

@@ -7,7 +7,7 @@ PACKAGES_LEGACY=(gcc libc6-dev cmake ninja-build pkg-config libcjson-dev libcurl
     libhiredis-dev libpq-dev libssl-dev libxxhash-dev libyaml-dev zlib1g-dev libcmocka-dev)
 # ./test runs these on top of PACKAGES_RUN.
 PACKAGES_TEST=(clang-14 clang clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 shellcheck git procps
-    python3 python3-psycopg2 python3-pytest python3-pytest-xdist python3-yaml)
+    python3 python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist python3-yaml)
 
 # packages_missing NAME...: prints those that are not installed, one a line.
 packages_missing() {
