@@ -122,7 +122,7 @@ static void begin_batch(struct file *file)
 static void add_item(struct file *file, const struct event_input_item *item)
 {
     size_t n = event_batch_count(file->batch);
-    if (n == file->numbers_room) {
+    if (!file->numbers || n == file->numbers_room) {
         file->numbers_room = n ? n * 2 : BATCH_ITEMS;
         file->numbers = mem_realloc(file->numbers, file->numbers_room * sizeof *file->numbers);
     }
@@ -137,7 +137,7 @@ static void add_item(struct file *file, const struct event_input_item *item)
 static void tell_rejected(struct file *file)
 {
     bool lines = event_input_is_lines(file->input);
-    for (size_t i = 0; i < event_batch_count(file->batch); i++) {
+    for (size_t i = 0; file->numbers && i < event_batch_count(file->batch); i++) {
         const struct event_outcome *outcome = event_batch_outcome(file->batch, i);
         if (outcome->status == EVENT_REJECTED && file->told++ < TOLD_MOST)
             report_problem(file->report, lines ? "%s:%" PRIu64 ": %s %.*s: %.*s" : "%s[%" PRIu64 "]: %s %.*s: %.*s",

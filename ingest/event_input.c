@@ -6,6 +6,7 @@
 #include "ingest/event_split.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,8 +75,8 @@ static enum event_input_step fill(struct event_input *input, struct err *err)
 {
     struct pollfd ready = {.fd = input->fd, .events = POLLIN};
     if (rest(input).n > input->most_bytes) {
-        (void)err_set(err, ERR_LIMIT, "the item at byte %llu is longer than %zu bytes",
-                      (unsigned long long)(input->base + input->at), input->most_bytes);
+        (void)err_set(err, ERR_LIMIT, "the item at byte %" PRIu64 " is longer than %zu bytes", input->base + input->at,
+                      input->most_bytes);
         return EVENT_INPUT_FAULT;
     }
     if (!input->told_idle && poll(&ready, 1, 0) == 0) {
@@ -103,12 +104,17 @@ static bool is_good_json(struct slice text)
     return json_check(text, NULL, NULL);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* Looks at what came so far; stays FORM_UNKNOWN when more is needed to say it. */
 static void find_form(struct event_input *input)
 {
     struct slice text = rest(input);
     size_t start = 0;
-    while (start < text.n && memchr(" \t\r\n", text.p[start], 4))
+    while (start < text.n && is_blank(text.p[start]))
         start++;
     if (start == text.n) {
         input->form = input->ended ? FORM_LINES : FORM_UNKNOWN;
@@ -176,7 +182,7 @@ static enum event_input_step next_element(struct event_input *input, struct even
         case EVENT_STEP_END:
             return EVENT_INPUT_END;
         case EVENT_STEP_FAULT:
-            (void)err_set(err, ERR_INVALID, "byte %llu: %s", (unsigned long long)(input->base + input->at), what);
+            (void)err_set(err, ERR_INVALID, "byte %" PRIu64 ": %s", input->base + input->at, what);
             return EVENT_INPUT_FAULT;
         case EVENT_STEP_MORE:
             break;
