@@ -10,7 +10,6 @@ from support.content import parse
 from support.items import TOKEN, digest
 from support.programs import ctl
 
-pytestmark = pytest.mark.threads
 MOST = 256 * 1024  # ingest.max_body_bytes
 J = "application/json"
 N = "application/x-ndjson"
