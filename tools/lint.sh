@@ -20,14 +20,22 @@ lint_shell() {
     shellcheck -x run test .ci/run
 }
 
+# The static analyzer takes nearly all of the time. A budget of paths per function halves it and keeps what it finds;
+# unit tests, which run under sanitizers anyway, do without.
+TIDY_PATHS=75000
+
 # lint_tidy_one FILE: clang-tidy, unless the file and everything that it includes were found clean before.
 lint_tidy_one() {
-    local file=$1 key log
-    key=$({ cat "$ROOT/.clang-tidy" && clang-tidy-14 --version && tidy_inputs "$file" | xargs cat; } 2>/dev/null |
-        sha256sum | cut -c1-40)
+    local file=$1 key log options
+    case $file in
+    *_test.c) options=(--checks=-clang-analyzer-*) ;;
+    *) options=(--extra-arg={-Xclang,-analyzer-config,-Xclang,"max-nodes=$TIDY_PATHS"}) ;;
+    esac
+    key=$({ cat "$ROOT/.clang-tidy" && echo "${options[*]}" && clang-tidy-14 --version && tidy_inputs "$file" |
+        xargs cat; } 2>/dev/null | sha256sum | cut -c1-40)
     [[ ! -e $TIDY_CACHE/$key ]] || return 0
     log=$(mktemp)
-    if clang-tidy-14 --quiet -p "$TIDY_BUILD" "$file" >"$log" 2>/dev/null; then
+    if clang-tidy-14 --quiet -p "$TIDY_BUILD" "${options[@]}" "$file" >"$log" 2>/dev/null; then
         : >"$TIDY_CACHE/$key"
         rm -f "$log"
         return 0
@@ -46,7 +54,7 @@ tidy_inputs() {
 lint_tidy() {
     local status=0 files
     cd "$ROOT" || return 1
-    export ROOT TIDY_BUILD=$ROOT/build/release TIDY_CACHE=$ROOT/build/tidy
+    export ROOT TIDY_PATHS TIDY_BUILD=$ROOT/build/release TIDY_CACHE=$ROOT/build/tidy
     export -f lint_tidy_one tidy_inputs say
     mkdir -p "$TIDY_CACHE"
     mapfile -t files < <(c_sources '*.c')

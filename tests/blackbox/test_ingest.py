@@ -534,6 +534,7 @@ def test_a_server_that_ends_answers_what_it_took(serve, database):
     wait_until(lambda: len(acknowledged) > 10, PATIENCE_S, "ticks go in")
     server.process.send_signal(signal.SIGTERM)
     worker.join()
+    server.process.wait(PATIENCE_S)  # a second signal would cut off what is in flight
     server.stop()
     stored = {row[0] - 1700000000000 for row in Postgres.query("SELECT ts_ms FROM price_ticks", database)}
     assert set(acknowledged) <= stored

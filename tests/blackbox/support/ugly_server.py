@@ -26,7 +26,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        if status != 304:
+        if status in (204, 304):
+            body = b""  # What followed would be read as the next reply of the connection.
+        else:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
