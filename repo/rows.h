@@ -77,6 +77,15 @@ struct outbox_dead_row {
 struct ingest_files_row {
 #include "repo/ingest_files.def"
 };
+struct feature_flags_row {
+#include "repo/feature_flags.def"
+};
+struct feature_flag_changes_row {
+#include "repo/feature_flag_changes.def"
+};
+struct parity_runs_row {
+#include "repo/parity_runs.def"
+};
 
 #undef COL
 /* clang-format on */

@@ -120,6 +120,21 @@ static const struct column ingest_files_columns[] = {
 #include "repo/ingest_files.def"
 };
 #undef ROW
+#define ROW struct feature_flags_row
+static const struct column feature_flags_columns[] = {
+#include "repo/feature_flags.def"
+};
+#undef ROW
+#define ROW struct feature_flag_changes_row
+static const struct column feature_flag_changes_columns[] = {
+#include "repo/feature_flag_changes.def"
+};
+#undef ROW
+#define ROW struct parity_runs_row
+static const struct column parity_runs_columns[] = {
+#include "repo/parity_runs.def"
+};
+#undef ROW
 
 #undef COL
 /* clang-format on */
