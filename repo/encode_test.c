@@ -78,6 +78,8 @@ static void every_table_gives_back_what_went_in(void **state)
     if (!fixture)
         skip();
     uint64_t random = 20251026;
+    /* Each row is deleted again, also from a log. */
+    session_testing_must(fixture->session, "ALTER TABLE feature_flag_changes DISABLE TRIGGER USER");
     for (size_t t = 0; t < repo_table_count; t++) {
         const struct table *table = repo_tables[t];
         bool messages = table == &table_conversation_messages;

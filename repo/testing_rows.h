@@ -158,6 +158,8 @@ static inline struct slice rows_choice(const char *column, uint64_t *state)
         return first ? SLICE("open") : SLICE("closed");
     if (strcmp(column, "shape") == 0)
         return first ? SLICE("object") : SLICE("array");
+    if (strcmp(column, "origin") == 0)
+        return first ? SLICE("operator") : SLICE("system");
     if (strcmp(column, "role") == 0)
         return first ? SLICE("user") : SLICE("assistant");
     return (struct slice){NULL, 0};
