@@ -7,16 +7,13 @@
 
 enum { BUF_FIRST_CAPACITY = 256 };
 
-char *buf_reserve(struct buf *buf, size_t more)
+void buf_grow(struct buf *buf, size_t more)
 {
-    if (buf->cap - buf->len < more) {
-        size_t cap = buf->cap ? buf->cap : BUF_FIRST_CAPACITY;
-        while (cap - buf->len < more)
-            cap *= 2;
-        buf->data = mem_realloc(buf->data, cap);
-        buf->cap = cap;
-    }
-    return buf->data + buf->len;
+    size_t cap = buf->cap ? buf->cap : BUF_FIRST_CAPACITY;
+    while (cap - buf->len < more)
+        cap *= 2;
+    buf->data = mem_realloc(buf->data, cap);
+    buf->cap = cap;
 }
 
 void buf_append(struct buf *buf, const void *bytes, size_t n)
@@ -35,12 +32,6 @@ void buf_append_slice(struct buf *buf, struct slice s)
 void buf_append_str(struct buf *buf, const char *s)
 {
     buf_append(buf, s, strlen(s));
-}
-
-void buf_append_char(struct buf *buf, char c)
-{
-    *buf_reserve(buf, 1) = c;
-    buf->len++;
 }
 
 void buf_vprintf(struct buf *buf, const char *format, va_list arguments)

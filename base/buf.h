@@ -17,12 +17,28 @@ struct buf {
         NULL, 0, 0                                                                                                     \
     }
 
-/* Makes room for at least `more` further bytes and returns where they begin. Does not change len. */
-char *buf_reserve(struct buf *buf, size_t more);
+/* Makes room for at least `more` further bytes that are not there yet. Only for buf_reserve. */
+void buf_grow(struct buf *buf, size_t more);
+
+/* Makes room for at least `more` further bytes and returns where they begin. Does not change len. Inline, since
+ * answers are written a few bytes at a time. */
+static inline char *buf_reserve(struct buf *buf, size_t more)
+{
+    if (buf->cap - buf->len < more)
+        buf_grow(buf, more);
+    return buf->data + buf->len;
+}
+
 void buf_append(struct buf *buf, const void *bytes, size_t n);
 void buf_append_slice(struct buf *buf, struct slice s);
 void buf_append_str(struct buf *buf, const char *s);
-void buf_append_char(struct buf *buf, char c);
+
+static inline void buf_append_char(struct buf *buf, char c)
+{
+    *buf_reserve(buf, 1) = c;
+    buf->len++;
+}
+
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 /* Ends the bytes with a NUL that len does not count and returns data. */

@@ -53,15 +53,17 @@ static void put_with_exponent(struct buf *out, const char *digits, size_t count)
 
 void json_put_double(struct buf *out, double value)
 {
-    char text[NUM_TEXT_SIZE];
+    char *text = buf_reserve(out, NUM_TEXT_SIZE);
     size_t n = num_format_double(text, value);
-    size_t sign = text[0] == '-';
     if (fabs(value) <= (double)NUM_EXACT_INTEGER_MAX || memchr(text, 'e', n)) {
-        buf_append(out, text, n);
+        out->len += n;
         return;
     }
-    buf_append(out, text, sign);
-    put_with_exponent(out, text + sign, n - sign);
+    char digits[NUM_TEXT_SIZE];
+    size_t sign = text[0] == '-';
+    memcpy(digits, text + sign, n - sign);
+    out->len += sign;
+    put_with_exponent(out, digits, n - sign);
 }
 
 void json_put_i64(struct buf *out, int64_t value)

@@ -77,16 +77,30 @@ static struct decimal shortest(uint64_t fraction, int biased_exponent)
     return (struct decimal){s + up, k};
 }
 
+/* "00" to "99". */
+static const char digit_pairs[200] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+static size_t count_digits(uint64_t value)
+{
+    size_t n = 1;
+    for (; value >= 10000; value /= 10000)
+        n += 4;
+    return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* From the end, two digits a division. */
 static size_t put_u64(char *out, uint64_t value)
 {
-    char reversed[DIGITS_MAX];
-    size_t n = 0;
-    do {
-        reversed[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    for (size_t i = 0; i < n; i++)
-        out[i] = reversed[n - 1 - i];
+    size_t n = count_digits(value);
+    char *at = out + n;
+    for (; value >= 100; value /= 100)
+        memcpy(at -= 2, digit_pairs + 2 * (value % 100), 2);
+    if (value >= 10)
+        memcpy(out, digit_pairs + 2 * value, 2);
+    else
+        *out = (char)('0' + value);
     return n;
 }
 
@@ -102,38 +116,83 @@ static char *put_bytes(char *at, const char *bytes, size_t n)
     return at + n;
 }
 
+/* Exactly `count` digits of `value`, with leading zeros. */
+static void put_padded(char *out, uint64_t value, size_t count)
+{
+    char *at = out + count;
+    for (; at >= out + 2; value /= 100)
+        memcpy(at -= 2, digit_pairs + 2 * (value % 100), 2);
+    if (at > out)
+        *out = (char)('0' + value % 10);
+}
+
+static size_t put_with_exponent(char *out, const char *digits, size_t count, int point)
+{
+    char *at = out;
+    *at++ = digits[0];
+    if (count > 1) {
+        *at++ = '.';
+        at = put_bytes(at, digits + 1, count - 1);
+    }
+    *at++ = 'e';
+    *at++ = point > 0 ? '+' : '-';
+    at += put_u64(at, (uint64_t)(point > 0 ? point - 1 : 1 - point));
+    return (size_t)(at - out);
+}
+
 /* Lays digits * 10^exponent out as ECMA-262's Number::toString does; its n is `point` here. */
 static size_t put_decimal(char *out, struct decimal decimal)
 {
-    while (decimal.digits % 10 == 0) {
+    static const uint64_t powers[] = {1,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000};
+    const int powers_count = (int)(sizeof powers / sizeof powers[0]);
+    for (; decimal.digits % 100 == 0; decimal.digits /= 100)
+        decimal.exponent += 2;
+    if (decimal.digits % 10 == 0) {
         decimal.digits /= 10;
         decimal.exponent++;
+    }
+    /* Nearly every number: digits on both sides of the point. */
+    if (decimal.exponent < 0 && -decimal.exponent < powers_count) {
+        uint64_t power = powers[-decimal.exponent];
+        uint64_t whole = decimal.digits / power;
+        if (whole > 0) {
+            size_t n = put_u64(out, whole);
+            size_t behind = (size_t)-decimal.exponent;
+            out[n++] = '.';
+            put_padded(out + n, decimal.digits - whole * power, behind);
+            return n + behind;
+        }
     }
     char digits[DIGITS_MAX];
     size_t count = put_u64(digits, decimal.digits);
     int point = (int)count + decimal.exponent;
     char *at = out;
-
     if (decimal.exponent >= 0 && point <= ECMA_PLAIN_DIGITS) {
         at = put_bytes(at, digits, count);
         at = put_zeros(at, decimal.exponent);
-    } else if (point > 0 && point <= ECMA_PLAIN_DIGITS) {
-        at = put_bytes(at, digits, (size_t)point);
-        *at++ = '.';
-        at = put_bytes(at, digits + point, count - (size_t)point);
     } else if (point <= 0 && point > -ECMA_PLAIN_ZEROS) {
         at = put_bytes(at, "0.", 2);
         at = put_zeros(at, -point);
         at = put_bytes(at, digits, count);
     } else {
-        *at++ = digits[0];
-        if (count > 1) {
-            *at++ = '.';
-            at = put_bytes(at, digits + 1, count - 1);
-        }
-        *at++ = 'e';
-        *at++ = point > 0 ? '+' : '-';
-        at += put_u64(at, (uint64_t)(point > 0 ? point - 1 : 1 - point));
+        return put_with_exponent(out, digits, count, point);
     }
     return (size_t)(at - out);
 }

@@ -206,20 +206,26 @@ static bool read_value(enum col_kind kind, struct slice bytes, void *out, struct
     return err_set(err, ERR_INTERNAL, "unknown kind of column");
 }
 
-static bool decode_column(const struct column *column, const PGresult *result, int row, int field, void *out,
-                          struct arena *arena, struct err *err)
+static bool check_field(const struct column *column, const PGresult *result, int field, struct err *err)
 {
     if (PQfformat(result, field) != 1)
         return err_set(err, ERR_INTERNAL, "result is not in binary format");
     if (PQftype(result, field) != col_kind_oid(column->kind))
         return err_set(err, ERR_INTERNAL, "type %u where %s (%u) belongs", PQftype(result, field),
                        col_kind_sql(column->kind), col_kind_oid(column->kind));
-    if (PQgetisnull(result, row, field)) {
+    return true;
+}
+
+static bool decode_column(const struct column *column, const PGresult *result, int row, int field, void *out,
+                          struct arena *arena, struct err *err)
+{
+    struct slice bytes = {NULL, (size_t)PQgetlength(result, row, field)};
+    if (bytes.n == 0 && PQgetisnull(result, row, field)) {
         if (column->not_null)
             return err_set(err, ERR_INTERNAL, "NULL in a column that has none");
         return true; /* the row was zeroed, and zero is NULL */
     }
-    struct slice bytes = {PQgetvalue(result, row, field), (size_t)PQgetlength(result, row, field)};
+    bytes.p = PQgetvalue(result, row, field);
     int size = binary_size(column->kind);
     if (size >= 0 && bytes.n != (size_t)size)
         return err_set(err, ERR_INTERNAL, "%zu bytes where %d belong", bytes.n, size);
@@ -235,6 +241,9 @@ bool table_decode(const struct table *table, const PGresult *result, int row, in
                        PQnfields(result), table->column_count, first_field);
     for (size_t i = 0; i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
+        /* All rows of a result have the same fields. */
+        if (row == 0 && !check_field(column, result, first_field + (int)i, err))
+            return err_wrap(err, "%s.%s", table->name, column->name);
         if (!decode_column(column, result, row, first_field + (int)i, (char *)out_row + column->offset, arena, err))
             return err_wrap(err, "%s.%s", table->name, column->name);
     }

@@ -9,12 +9,12 @@
 #include <libpq-fe.h>
 
 /* Fills out_row (the table's row struct) from one row of a result in binary format whose fields from `first_field` on
- * are the table's columns in .def order (table_put_columns). Slices point into the PGresult, and where the text had to
- * be made (a UUID, a JSONB value that was stored in its "$exact" form) into the arena; so the row lives as long as
- * both. False when a field is missing, is not binary, has another type or a NULL where the .def forbids one
- * (ERR_INTERNAL), or holds what the column's C type cannot (ERR_LIMIT: an instant beyond 64 bits of microseconds). The
- * text says table and column. An infinite timestamp is INT64_MAX or INT64_MIN. Binary formats: Postgres's *_send
- * functions. */
+ * are the table's columns in .def order (table_put_columns). Row 0 goes first: with it the fields' types are looked at.
+ * Slices point into the PGresult, and where the text had to be made (a UUID, a JSONB value that was stored in its
+ * "$exact" form) into the arena; so the row lives as long as both. False when a field is missing, is not binary, has
+ * another type or a NULL where the .def forbids one (ERR_INTERNAL), or holds what the column's C type cannot
+ * (ERR_LIMIT: an instant beyond 64 bits of microseconds). The text says table and column. An infinite timestamp is
+ * INT64_MAX or INT64_MIN. Binary formats: Postgres's *_send functions. */
 bool table_decode(const struct table *table, const PGresult *result, int row, int first_field, void *out_row,
                   struct arena *arena, struct err *err) MUST_CHECK;
 
