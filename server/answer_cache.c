@@ -136,7 +136,7 @@ static void tell(struct answer_ask *ask, struct kept *kept, int64_t fresh_until_
     struct answer_cache *cache = ask->cache;
     int64_t age_ms = cache->config.wall_ms() - kept->made_ms;
     const struct answer_told told = {.document = kept->document,
-                                     .fresh_until_ms = fresh_until_ms,
+                                     .fresh_until_ms = kept->is_quick ? 0 : fresh_until_ms, /* not to be held on to */
                                      .version = kept->version,
                                      .floor = &cache->config.shared->floors.floor[ask->name.feed],
                                      .despite_error = despite_error,

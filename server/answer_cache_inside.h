@@ -11,6 +11,7 @@ struct kept {
     int64_t version;
     int64_t made_ms; /* wall */
     bool failed;     /* a rebuild of it failed */
+    bool is_quick;   /* compressed in haste; one that is compressed well takes its place soon */
 };
 
 struct answer_cache {

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* So much of each is about a millisecond of one core, or less. */
+/* So much of each is about a millisecond of one core, or less. What is larger is compressed in haste first. */
 enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024 };
 
 struct flight {
@@ -27,6 +27,7 @@ struct flight {
     bool is_unknown; /* a model that nobody knows */
     uint64_t losses; /* of announcements, before anything was read */
     bool compress;
+    bool is_quick; /* the document is compressed in haste */
     int compression_level;
     int64_t compression_min_bytes;
     struct document *document;
@@ -66,6 +67,11 @@ static void land(struct flight *flight, const struct answer_outcome *outcome)
     struct single_flight *single = flight->single;
     flight->single = NULL;
     single_flight_land(single, outcome);
+}
+
+static struct document_tail tail_of(const struct endpoint *endpoint)
+{
+    return (struct document_tail){endpoint->time == ENDPOINT_TIME_NONE ? DOCUMENT_TAIL_END : DOCUMENT_TAIL_LIVE, 0};
 }
 
 static uint64_t content_of(const struct document *document)
@@ -122,6 +128,15 @@ static void store(struct flight *flight, const struct kept *kept, int64_t now_ms
                         NULL, NULL);
 }
 
+static void keep_and_store(struct flight *flight, struct kept *kept)
+{
+    int64_t ttl_ms = answer_ttl_ms(flight->cache, flight->endpoint);
+    int64_t fresh_until_ms = flight->began_ms + ttl_ms;
+    keep(flight, kept, fresh_until_ms, fresh_until_ms + ttl_ms);
+    store(flight, kept, flight->cache->config.mono_ms());
+    flight->token = (struct cache_token){""}; /* given back */
+}
+
 static void log_failure(struct flight *flight)
 {
     struct answer_cache *cache = flight->cache;
@@ -170,6 +185,25 @@ static void mind_a_new_count(struct flight *flight)
                          log_int("read", flight->version)));
 }
 
+/* On an offload thread: the same bytes, compressed well. */
+static void refine(void *arg)
+{
+    struct flight *flight = arg;
+    struct document *quick = flight->document;
+    struct document_body body = {document_body(quick), document_release, quick};
+    flight->document = document_new_same(quick, body, tail_of(flight->endpoint));
+    document_compress(flight->document, flight->compression_level);
+}
+
+static void take_refined(void *arg)
+{
+    struct flight *flight = arg;
+    struct kept *kept = kept_new(flight->document, flight->version, flight->made_ms);
+    keep_and_store(flight, kept);
+    kept_unref(kept);
+    flight_free(flight);
+}
+
 static void finish_rows(struct flight *flight)
 {
     struct answer_cache *cache = flight->cache;
@@ -178,15 +212,19 @@ static void finish_rows(struct flight *flight)
         return;
     }
     mind_a_new_count(flight);
-    int64_t ttl_ms = answer_ttl_ms(cache, flight->endpoint);
-    int64_t fresh_until_ms = flight->began_ms + ttl_ms;
     struct kept *kept = kept_new(flight->document, flight->version, flight->made_ms);
-    keep(flight, kept, fresh_until_ms, fresh_until_ms + ttl_ms);
-    store(flight, kept, cache->config.mono_ms());
+    kept->is_quick = flight->is_quick && !is_outdated(flight);
+    keep_and_store(flight, kept);
     const struct answer_outcome outcome = {.kept = kept};
     land(flight, &outcome);
+    bool go_on = kept->is_quick;
+    if (go_on)
+        flight->document = document_ref(kept->document);
     kept_unref(kept);
-    flight_free(flight);
+    if (go_on)
+        offload_submit(cache->config.offload, cache->config.mailbox, refine, take_refined, flight);
+    else
+        flight_free(flight);
 }
 
 static void finish_on_loop(void *arg)
@@ -200,8 +238,13 @@ static void make(void *arg)
     struct flight *flight = arg;
     flight->document = rows_document(flight->endpoint, &flight->query, flight->answer, &flight->err);
     flight->answer = NULL;
-    if (flight->document && flight->compress &&
-        (int64_t)document_body(flight->document).n >= flight->compression_min_bytes)
+    if (!flight->document || !flight->compress ||
+        (int64_t)document_body(flight->document).n < flight->compression_min_bytes)
+        return;
+    flight->is_quick = document_body(flight->document).n > INLINE_GZIP_BYTES;
+    if (flight->is_quick)
+        document_compress_quickly(flight->document);
+    else
         document_compress(flight->document, flight->compression_level);
 }
 
@@ -255,9 +298,8 @@ static void free_bytes(void *arg)
 static struct kept *kept_of_value(const struct flight *flight, const struct document_value *value)
 {
     char *body = mem_strndup(value->body.p, value->body.n);
-    struct document_tail tail = {flight->endpoint->time == ENDPOINT_TIME_NONE ? DOCUMENT_TAIL_END : DOCUMENT_TAIL_LIVE,
-                                 0};
-    struct document *document = document_new((struct document_body){{body, value->body.n}, free_bytes, body}, tail);
+    struct document *document =
+        document_new((struct document_body){{body, value->body.n}, free_bytes, body}, tail_of(flight->endpoint));
     if (!slice_equal(slice_of(document_etag(document)), value->etag) ||
         (value->gzip.n && !document_set_gzip(document, value->gzip))) {
         document_unref(document);

@@ -44,6 +44,10 @@ struct document *document_new_same(const struct document *same, struct document_
 /* Makes the compressed form at zlib level 1 to 9. Only before the document is shared. */
 void document_compress(struct document *document, int level);
 
+/* Makes a compressed form ten times as fast, and a fourth or half larger, than level 6: for who waits. Only before the
+ * document is shared. */
+void document_compress_quickly(struct document *document);
+
 /* Takes over a compressed form that document_compress once made of the same body (a copy of what document_gzip gave).
  * False, and nothing is changed, when it cannot be one. Only before the document is shared. */
 bool document_set_gzip(struct document *document, struct slice gzip);

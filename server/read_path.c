@@ -133,10 +133,14 @@ out:
     buf_free(&scratch);
 }
 
+/* Somebody waits, and what is made here is not kept for long. */
 static void compress(void *arg)
 {
     struct read_job *job = arg;
-    document_compress(job->document, job->gzip_level);
+    if (document_body(job->document).n > INLINE_GZIP_BYTES)
+        document_compress_quickly(job->document);
+    else
+        document_compress(job->document, job->gzip_level);
 }
 
 /* Makes the document; on the loop or on an offload thread. Touches nothing of the request but slices that lie still. */

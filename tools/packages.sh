@@ -2,9 +2,9 @@
 # Debian packages: which are needed for what, and how missing ones come in.
 
 PACKAGES_RUN=(gcc libc6-dev cmake ninja-build pkg-config libcjson-dev libcurl4-openssl-dev libevent-dev
-    libhiredis-dev libpq-dev libssl-dev libxxhash-dev libyaml-dev zlib1g-dev libcmocka-dev postgresql-15 redis-server)
+    libhiredis-dev libisal-dev libpq-dev libssl-dev libxxhash-dev libyaml-dev zlib1g-dev libcmocka-dev postgresql-15 redis-server)
 PACKAGES_LEGACY=(gcc libc6-dev cmake ninja-build pkg-config libcjson-dev libcurl4-openssl-dev libevent-dev
-    libhiredis-dev libpq-dev libssl-dev libxxhash-dev libyaml-dev zlib1g-dev libcmocka-dev)
+    libhiredis-dev libisal-dev libpq-dev libssl-dev libxxhash-dev libyaml-dev zlib1g-dev libcmocka-dev)
 # ./test runs these on top of PACKAGES_RUN.
 PACKAGES_TEST=(clang-14 clang clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 shellcheck git procps
     python3 python3-jsonschema python3-psycopg2 python3-pytest python3-pytest-xdist python3-yaml)
