@@ -2,24 +2,24 @@
 
 find_package(PkgConfig REQUIRED)
 
-add_library(nof0_flags INTERFACE)
-target_include_directories(nof0_flags INTERFACE "${CMAKE_SOURCE_DIR}")
-target_compile_definitions(nof0_flags INTERFACE _GNU_SOURCE NOF0_VERSION="${PROJECT_VERSION}")
-target_compile_options(nof0_flags INTERFACE
+add_library(nof0_compiling INTERFACE)
+target_include_directories(nof0_compiling INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_definitions(nof0_compiling INTERFACE _GNU_SOURCE NOF0_VERSION="${PROJECT_VERSION}")
+target_compile_options(nof0_compiling INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
   -fno-strict-aliasing -fno-omit-frame-pointer -fstack-protector-strong)
 if(NOF0_SANITIZE)
-  target_compile_options(nof0_flags INTERFACE -fsanitize=${NOF0_SANITIZE} -fno-sanitize-recover=all)
-  target_link_options(nof0_flags INTERFACE -fsanitize=${NOF0_SANITIZE})
+  target_compile_options(nof0_compiling INTERFACE -fsanitize=${NOF0_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(nof0_compiling INTERFACE -fsanitize=${NOF0_SANITIZE})
 endif()
 if(NOF0_FUZZ)
-  target_compile_options(nof0_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_options(nof0_compiling INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 add_custom_target(fuzzers) # every fuzz target, and nothing that they do not need
 find_package(Threads REQUIRED)
-target_link_libraries(nof0_flags INTERFACE Threads::Threads m)
+target_link_libraries(nof0_compiling INTERFACE Threads::Threads m)
 # A program loads only the libraries that it uses of those its rooms name.
-target_link_options(nof0_flags INTERFACE "LINKER:--as-needed")
+target_link_options(nof0_compiling INTERFACE "LINKER:--as-needed")
 
 # nof0_package(TARGET module...): link the pkg-config modules publicly.
 function(nof0_package target)
@@ -42,7 +42,7 @@ function(nof0_room name)
   set(library ${sources})
   list(FILTER library EXCLUDE REGEX "(_test|_fuzz|/main)\\.c$")
   add_library(nof0_${name} STATIC ${library})
-  target_link_libraries(nof0_${name} PUBLIC nof0_flags)
+  target_link_libraries(nof0_${name} PUBLIC nof0_compiling)
   foreach(room ${ROOM_ROOMS})
     if(TARGET nof0_${room})
       target_link_libraries(nof0_${name} PUBLIC nof0_${room})

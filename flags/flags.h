@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum flag {
@@ -80,8 +81,11 @@ struct flag_set *flag_set_ref(struct flag_set *set);
 void flag_set_unref(struct flag_set *set); /* NULL is fine */
 bool flag_set_equal(const struct flag_set *a, const struct flag_set *b);
 
+#define FLAG_VARIABLE_PREFIX "NOF0_FLAG_"
+
 /* What the environment says: for each flag a value if NOF0_FLAG_<NAME> is set, its name in capitals with "_" for ".".
- * False with *err, which names the variable, when one cannot be read or NOF0_FLAG_ is followed by no flag's name. */
+ * `environment` is environ's form. False with ERR_INVALID, which names the variable, when one cannot be read or
+ * NOF0_FLAG_ is followed by no flag's name. */
 struct flag_overrides {
     bool present[FLAG_COUNT];
     struct flag_value values[FLAG_COUNT];

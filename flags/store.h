@@ -4,6 +4,7 @@
 #ifndef NOF0_FLAGS_STORE_H
 #define NOF0_FLAGS_STORE_H
 
+#include "cache/keys.h"
 #include "cache/redis_blocking.h"
 #include "flags/flags.h"
 #include "repo/session.h"
@@ -66,13 +67,14 @@ bool flag_store_history(struct session *session, enum flag flag, int64_t after, 
                         void *arg, struct err *err) MUST_CHECK;
 
 /* Writes the rows into Redis under the registered key, unless newer ones are there. */
-bool flag_mirror_write(struct redis_blocking *redis, const struct cache_space *space,
-                       const struct flag_store_rows *rows, struct err *err) MUST_CHECK;
+bool flag_mirror_write(struct redisContext *link, const struct cache_space *space, const struct flag_store_rows *rows,
+                       struct err *err) MUST_CHECK;
 /* ERR_NOT_FOUND when there are none. */
-bool flag_mirror_read(struct redis_blocking *redis, const struct cache_space *space, struct flag_store_rows *rows,
+bool flag_mirror_read(struct redisContext *link, const struct cache_space *space, struct flag_store_rows *rows,
                       struct err *err) MUST_CHECK;
 
-/* The set that follows from the configuration's values, what is stored and what the environment says. */
+/* The set that follows from the configuration's values, what is stored and what the environment says. `rows` and
+ * `overrides` may be NULL: nothing is stored, nothing said. */
 void flag_resolve(const struct flag_value defaults[FLAG_COUNT], const struct flag_store_rows *rows,
                   const struct flag_overrides *overrides, struct flag_set *set);
 

@@ -4,6 +4,7 @@
 #define NOF0_SERVER_ENDPOINTS_H
 
 #include "assembler/assembler.h"
+#include "flags/flags.h"
 #include "server/params.h"
 #include "server/settings.h"
 
@@ -17,6 +18,7 @@ struct endpoint {
     const struct param_spec *params;
     assemble_fn *assemble;
     size_t source_offset;            /* of an enum settings_source in struct settings */
+    enum flag flag;                  /* FLAG_READ_... */
     double max_age, s_maxage, stale; /* times the class's seconds */
     enum endpoint_ttl ttl;
     enum endpoint_time time;

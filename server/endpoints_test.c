@@ -17,6 +17,9 @@ static void test_every_row_is_whole(void **state)
         assert_non_null(endpoints[i].assemble);
         assert_non_null(endpoints[i].params);
         assert_memory_equal(endpoints[i].path, "/api/", 5);
+        assert_int_equal(flag_kind(endpoints[i].flag), FLAG_KIND_READ);
+        /* A flag's line names the path of each endpoint that goes by it. */
+        assert_non_null(strstr(flag_about(endpoints[i].flag), endpoints[i].path));
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(endpoints[i].path, endpoints[j].path);
     }
