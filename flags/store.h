@@ -37,8 +37,8 @@ struct flag_change {
     bool set; /* false: back to the configuration's value */
     struct flag_value value;
     enum flag_origin origin;
-    struct slice actor;  /* who; 1 to 200 bytes of UTF-8 */
-    struct slice reason; /* why; 1 to 1000 bytes */
+    struct slice actor;  /* who; 1 to 200 bytes of UTF-8 without control characters */
+    struct slice reason; /* why; 1 to 1000 of the same */
     bool forced;         /* without the parity that its guard asks for */
     int64_t expected;    /* the version that the flag must have; FLAG_VERSION_ANY: any */
 };
@@ -66,12 +66,21 @@ typedef bool flag_logged_fn(void *arg, const struct flag_logged *logged);
 bool flag_store_history(struct session *session, enum flag flag, int64_t after, int64_t most, flag_logged_fn *on_logged,
                         void *arg, struct err *err) MUST_CHECK;
 
+/* The same for the newest change of each flag that was ever changed, newest first. */
+bool flag_store_latest(struct session *session, flag_logged_fn *on_logged, void *arg, struct err *err) MUST_CHECK;
+
 /* Writes the rows into Redis under the registered key, unless newer ones are there. */
 bool flag_mirror_write(struct redisContext *link, const struct cache_space *space, const struct flag_store_rows *rows,
                        struct err *err) MUST_CHECK;
-/* ERR_NOT_FOUND when there are none. */
+/* ERR_NOT_FOUND when there are none, ERR_INVALID when what is there is something else. What this program does not know
+ * is left out. */
 bool flag_mirror_read(struct redisContext *link, const struct cache_space *space, struct flag_store_rows *rows,
                       struct err *err) MUST_CHECK;
+
+/* The mirror's text: {"version":9,"flags":{"read.trades":{"value":"repo","version":9},...}}, value null where the
+ * configuration's holds, flags that were never changed left out. */
+void flag_mirror_put(struct buf *out, const struct flag_store_rows *rows);
+bool flag_mirror_parse(struct slice text, struct flag_store_rows *rows, struct err *err) MUST_CHECK;
 
 /* The set that follows from the configuration's values, what is stored and what the environment says. `rows` and
  * `overrides` may be NULL: nothing is stored, nothing said. */
