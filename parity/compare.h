@@ -27,13 +27,14 @@ const char *parity_class_name(enum parity_class class);
 
 struct parity_difference {
     enum parity_class class;
-    struct slice path;  /* "$.trades[id=gpt-5_1b2c].entry_price"; elements without identity: "[3]" */
-    struct slice left;  /* the value's JSON text; p is NULL where it is absent */
+    struct slice path;  /* "$.trades[id=gpt-5_1b2c].entry_price"; elements without identity by their index, "[3]", on
+                           the left if they are there */
+    struct slice left;  /* the value's JSON text; p is NULL where it is absent. PARITY_ORDER: the element's index */
     struct slice right; /* the same */
 };
 
 /* How an endpoint's document is to be compared. Rules speak of places by pattern: "$.trades[]" is every element of the
- * array trades, "$.prices.*" every member of the object prices. */
+ * array trades, "$.prices.*" every member of the object prices. At most 32 rules, 12 keys deep. */
 enum parity_rule_kind {
     PARITY_RULES_END,
     PARITY_IDENTITY, /* elements of the array `place` are told apart by `keys`, "id" or "model_id,symbol"; alternatives
@@ -60,10 +61,13 @@ uint64_t parity_counts_sum(const struct parity_counts *counts);
 typedef bool parity_difference_fn(void *arg, const struct parity_difference *difference);
 
 /* Compares. Both texts must be good JSON (json_check); `rules` ends with PARITY_RULES_END. Linear in the texts'
- * lengths; takes memory for the paths, and for arrays that are not in the same order some 40 bytes an element. True
- * when it came to the end, whatever it found: *counts says. False with *err (ERR_INVALID, with side and place) when a
- * text is not good JSON after all. on_difference may be NULL. */
+ * lengths, but for arrays that are not in the same order, whose elements are sorted; what is equal byte for byte is
+ * stepped over. Takes memory for the paths, for a string with escapes, and from where the members of two objects or the
+ * elements of two arrays differ, some 50 bytes for each that is left of both. True when it came to the end, whatever it
+ * found: *counts says. False with *err (ERR_INVALID, with side and place) when it met something that is not JSON after
+ * all; it does not look for that. on_difference may be NULL. */
 bool parity_compare(struct slice left, struct slice right, const struct parity_rule *rules,
-                    parity_difference_fn *on_difference, void *arg, struct parity_counts *counts, struct err *err);
+                    parity_difference_fn *on_difference, void *arg, struct parity_counts *counts,
+                    struct err *err) MUST_CHECK;
 
 #endif
