@@ -26,13 +26,15 @@ static const struct param_spec params_conversations[] = {
     {"model_id", PARAM_MODEL_ID, 0, 0}, {"limit", PARAM_LIMIT, 1, CONVERSATIONS_MAX}, NO_MORE_PARAMS};
 
 const struct endpoint endpoints[READ_KIND_COUNT] = {
-#define ENDPOINT(name_, path_, kind_, params_, assemble_, source_, flag_, ttl_, max_age_, s_maxage_, stale_, time_)    \
+#define ENDPOINT(name_, path_, kind_, params_, assemble_, source_, flag_, parity_, ttl_, max_age_, s_maxage_, stale_,  \
+                 time_)                                                                                                \
     [kind_] = {.name = #name_,                                                                                         \
                .path = (path_),                                                                                        \
                .kind = (kind_),                                                                                        \
                .params = (params_),                                                                                    \
                .assemble = (assemble_),                                                                                \
                .source_offset = offsetof(struct settings, source_),                                                    \
+               .parity_rules = (parity_),                                                                              \
                .flag = (flag_),                                                                                        \
                .ttl = ENDPOINT_TTL_##ttl_,                                                                             \
                .max_age = (max_age_),                                                                                  \

@@ -5,6 +5,7 @@
 
 #include "assembler/assembler.h"
 #include "flags/flags.h"
+#include "server/endpoint_rules.h"
 #include "server/params.h"
 #include "server/settings.h"
 
@@ -17,7 +18,8 @@ struct endpoint {
     enum read_kind kind;
     const struct param_spec *params;
     assemble_fn *assemble;
-    size_t source_offset;            /* of an enum settings_source in struct settings */
+    size_t source_offset; /* of an enum settings_source in struct settings */
+    const struct parity_rule *parity_rules;
     enum flag flag;                  /* FLAG_READ_... */
     double max_age, s_maxage, stale; /* times the class's seconds */
     enum endpoint_ttl ttl;

@@ -25,6 +25,24 @@ static void test_every_row_is_whole(void **state)
     }
 }
 
+static void test_every_rule_for_comparing_can_be_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < READ_KIND_COUNT; i++) {
+        struct parity_counts counts;
+        struct err err = ERR_INIT;
+        bool ignores_time = false;
+        assert_non_null(endpoints[i].parity_rules);
+        for (const struct parity_rule *rule = endpoints[i].parity_rules; rule->kind != PARITY_RULES_END; rule++)
+            ignores_time = ignores_time || (rule->kind == PARITY_IGNORE && strcmp(rule->place, "$.serverTime") == 0);
+        assert_int_equal(ignores_time, endpoints[i].time != ENDPOINT_TIME_NONE);
+        if (!parity_compare(SLICE("{}"), SLICE("{\"serverTime\":1}"), endpoints[i].parity_rules, NULL, NULL, &counts,
+                            &err))
+            fail_msg("%s: %s", endpoints[i].name, err.text);
+        assert_int_equal(parity_counts_sum(&counts), !ignores_time);
+    }
+}
+
 static void test_paths_find_their_endpoint(void **state)
 {
     (void)state;
@@ -132,8 +150,11 @@ static void test_sources_follow_the_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_row_is_whole),          cmocka_unit_test(test_paths_find_their_endpoint),
-        cmocka_unit_test(test_model_of_the_path),           cmocka_unit_test(test_cache_control_follows_the_classes),
+        cmocka_unit_test(test_every_row_is_whole),
+        cmocka_unit_test(test_every_rule_for_comparing_can_be_read),
+        cmocka_unit_test(test_paths_find_their_endpoint),
+        cmocka_unit_test(test_model_of_the_path),
+        cmocka_unit_test(test_cache_control_follows_the_classes),
         cmocka_unit_test(test_sources_follow_the_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
