@@ -100,9 +100,13 @@ static void put_member(struct buf *path, struct slice key)
     }
     struct buf plain = BUF_INIT;
     json_unescape(&plain, key);
-    buf_append_char(path, '[');
-    json_put_string(path, buf_slice(&plain));
-    buf_append_char(path, ']');
+    bool identifier = is_identifier(buf_slice(&plain));
+    buf_append_str(path, identifier ? "." : "[");
+    if (identifier)
+        buf_append_slice(path, buf_slice(&plain));
+    else
+        json_put_string(path, buf_slice(&plain));
+    buf_append_str(path, identifier ? "" : "]");
     buf_free(&plain);
 }
 

@@ -6,6 +6,8 @@
 #include "parity/scan.h"
 #include "parity/text.h"
 
+#include <math.h>
+
 bool parity_identity_read_keys(struct parity_identity_keys *keys, const char *text, struct err *err)
 {
     keys->alternatives = 0;
@@ -140,8 +142,13 @@ static bool is_plain(struct slice text)
 
 static void put_value(struct buf *out, struct slice value)
 {
+    double number;
     if (value.p[0] != '"') {
-        buf_append_slice(out, value);
+        /* One spelling for every number that a double holds. */
+        if (num_parse_double(value, &number) && fabs(number) < (double)NUM_EXACT_INTEGER_MAX)
+            json_put_double(out, number);
+        else
+            buf_append_slice(out, value);
         return;
     }
     struct buf plain = BUF_INIT;

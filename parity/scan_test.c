@@ -169,7 +169,8 @@ static void siblings_are_counted_up_to_the_limit(void **state)
     /* Deeper than there are levels: what was counted before stays right. */
     char deep[300];
     memset(deep, '[', sizeof deep);
-    memcpy(deep, "[1,2,", 5);
+    deep[1] = deep[3] = '1';
+    deep[2] = deep[4] = ',';
     assert_null(parity_scan_siblings(deep + 1, deep + sizeof deep, &levels));
     assert_int_equal(levels.used, JSON_MAX_DEPTH + 1);
     assert_int_equal(levels.level[0].count, 2);

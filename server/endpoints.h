@@ -16,11 +16,11 @@ struct endpoint {
     const char *name;
     const char *path;
     enum read_kind kind;
+    enum flag flag; /* FLAG_READ_... */
     const struct param_spec *params;
     assemble_fn *assemble;
     size_t source_offset; /* of an enum settings_source in struct settings */
     const struct parity_rule *parity_rules;
-    enum flag flag;                  /* FLAG_READ_... */
     double max_age, s_maxage, stale; /* times the class's seconds */
     enum endpoint_ttl ttl;
     enum endpoint_time time;
