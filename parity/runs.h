@@ -21,12 +21,13 @@ struct parity_run {
     struct parity_counts counts;  /* differences by class */
 };
 
+/* Adds a row. */
 bool parity_run_store(struct session *session, const struct parity_run *run, struct err *err) MUST_CHECK;
 
 /* What is known of an endpoint's comparisons of legacy (left) with repo (right). Stretches that lie before a mismatch
  * do not count. */
 struct parity_green {
-    uint64_t comparisons; /* without any mismatch, up to now, since: */
+    uint64_t comparisons; /* that settled, without any mismatch, up to now, since: */
     int64_t since_us;     /* the first of them; 0: there is none */
     int64_t last_us;      /* the last of them; 0: there is none */
     uint64_t mismatches;  /* within the time asked for */
@@ -36,5 +37,8 @@ struct parity_green {
 /* Looks at the last `age_s` seconds. */
 bool parity_green_load(struct session *session, const char *endpoint, int64_t age_s, struct parity_green *green,
                        struct err *err) MUST_CHECK;
+
+/* Deletes stretches that ended more than `keep_s` seconds ago. */
+bool parity_runs_prune(struct session *session, int64_t keep_s, struct err *err) MUST_CHECK;
 
 #endif
