@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Behind a value that was cut. */
+/* Where a value was cut. */
 #define CUT "\xE2\x80\xA6"
 
 struct finding {
@@ -42,17 +42,46 @@ void parity_findings_free(struct parity_findings *findings)
     free(findings);
 }
 
-static struct slice keep_value(struct parity_findings *findings, struct slice value)
+static bool inside_character(char byte)
 {
-    if (!value.p || value.n <= findings->value_bytes)
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/* Where to begin with two values of which only value_bytes are kept: what tells them apart must be in it. */
+static size_t begin_of(const struct parity_findings *findings, struct slice left, struct slice right)
+{
+    size_t common = 0;
+    while (common < left.n && common < right.n && left.p[common] == right.p[common])
+        common++;
+    if (common <= findings->value_bytes / 4 * 3 || common == left.n || common == right.n)
+        return 0;
+    size_t from = common - findings->value_bytes / 4;
+    while (from > 0 && inside_character(left.p[from]))
+        from--;
+    return from;
+}
+
+static struct slice keep_value(struct parity_findings *findings, struct slice value, size_t from)
+{
+    if (!value.p || (from == 0 && value.n <= findings->value_bytes))
         return value.p ? arena_copy(findings->arena, value) : value;
-    size_t n = findings->value_bytes;
-    while (n > 0 && ((unsigned char)value.p[n] & 0xC0) == 0x80) /* not inside a character */
-        n--;
-    char *text = arena_alloc(findings->arena, n + sizeof CUT);
-    memcpy(text, value.p, n);
-    memcpy(text + n, CUT, sizeof CUT);
-    return (struct slice){text, n + sizeof CUT - 1};
+    size_t end = from + findings->value_bytes < value.n ? from + findings->value_bytes : value.n;
+    while (end < value.n && end > from && inside_character(value.p[end]))
+        end--;
+    size_t cut = sizeof CUT - 1;
+    char *text = arena_alloc(findings->arena, cut + (end - from) + cut);
+    size_t n = 0;
+    if (from > 0) {
+        memcpy(text, CUT, cut);
+        n = cut;
+    }
+    memcpy(text + n, value.p + from, end - from);
+    n += end - from;
+    if (end < value.n) {
+        memcpy(text + n, CUT, cut);
+        n += cut;
+    }
+    return (struct slice){text, n};
 }
 
 bool parity_findings_add(void *arg, const struct parity_difference *difference)
@@ -67,6 +96,7 @@ bool parity_findings_add(void *arg, const struct parity_difference *difference)
     }
     struct slice values[2] = {difference->left, difference->right};
     struct finding *finding = &findings->kept[findings->kept_count++];
+    size_t from = begin_of(findings, values[0], values[1]);
     for (int side = 0; side < 2; side++) {
         finding->length[side] = values[side].n;
         finding->hash[side] = XXH3_64bits(values[side].p ? values[side].p : "", values[side].n);
@@ -74,8 +104,8 @@ bool parity_findings_add(void *arg, const struct parity_difference *difference)
     finding->shown = (struct parity_difference){
         .class = difference->class,
         .path = arena_copy(findings->arena, difference->path),
-        .left = keep_value(findings, difference->left),
-        .right = keep_value(findings, difference->right),
+        .left = keep_value(findings, difference->left, from),
+        .right = keep_value(findings, difference->right, from),
     };
     return true;
 }

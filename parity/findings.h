@@ -20,8 +20,8 @@ bool parity_findings_add(void *arg, const struct parity_difference *difference);
 /* How many were added, by class, whether kept or not. */
 const struct parity_counts *parity_findings_counts(const struct parity_findings *findings);
 
-/* Those kept, in the order in which they were found. Slices live as long as the findings; values that were cut end with
- * "…". */
+/* Those kept, in the order in which they were found. Slices live as long as the findings. Values that were cut end with
+ * "…"; where both begin alike for long, they begin with one too, so that what differs is there. */
 size_t parity_findings_kept(const struct parity_findings *findings);
 struct parity_difference parity_findings_at(const struct parity_findings *findings, size_t i);
 

@@ -123,11 +123,37 @@ static void keeping_none_counts_all(void **state)
     parity_findings_free(findings);
 }
 
+static void what_differs_is_in_what_is_kept(void **state)
+{
+    (void)state;
+    enum { LENGTH = 300, KEPT = 40 };
+    for (size_t at = 0; at < LENGTH; at++) {
+        for (int width = 1; width <= 2; width++) {
+            char left[2 * LENGTH + 8] = "\"";
+            char right[2 * LENGTH + 8] = "\"";
+            for (size_t i = 0; i < LENGTH; i++) {
+                const char *same = width == 1 ? "a" : "\xC3\xA9";
+                strcat(left, i == at ? "x" : same);
+                strcat(right, i == at ? "y" : same);
+            }
+            strcat(left, "\"");
+            strcat(right, at % 2 ? "\"" : " more\"");
+            struct parity_findings *findings = find(left, right, 1, KEPT);
+            struct parity_difference shown = parity_findings_at(findings, 0);
+            if (!memchr(shown.left.p, 'x', shown.left.n) || !memchr(shown.right.p, 'y', shown.right.n))
+                fail_msg("%zu: %.*s | %.*s", at, SLICE_ARG(shown.left), SLICE_ARG(shown.right));
+            assert_true(shown.left.n <= KEPT + 8 && shown.right.n <= KEPT + 8);
+            parity_findings_free(findings);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_found_is_kept),
         cmocka_unit_test(long_values_are_cut_between_characters),
+        cmocka_unit_test(what_differs_is_in_what_is_kept),
         cmocka_unit_test(confirmed_is_what_lasts),
         cmocka_unit_test(those_that_were_too_many_stay_counted_while_they_are),
         cmocka_unit_test(keeping_none_counts_all),
