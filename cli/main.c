@@ -9,6 +9,7 @@
 #include "cli/cmd_keys.h"
 #include "cli/cmd_migrate.h"
 #include "cli/cmd_outbox.h"
+#include "cli/cmd_parity.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static const struct command commands[] = {
     {"cache", cmd_cache, "fill Redis from Postgres, compare the two, count or drop what is there"},
     {"keys", cmd_keys, "list the names in Redis, or look for ones that do not belong there"},
     {"outbox", cmd_outbox, "see what follows changes: how far it is, what failed; or have it all done now"},
+    {"parity", cmd_parity, "compare what two sources say: legacy files, Postgres, servers, folders"},
     {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},
 };
 

@@ -9,7 +9,7 @@
 
 enum parity_verdict {
     PARITY_EQUAL,
-    PARITY_NOTHING,      /* neither side has anything of the endpoint */
+    PARITY_NOTHING,      /* neither side has anything of the endpoint (or of the model that is asked for) */
     PARITY_UNSETTLED,    /* unequal at each look, but never in the same way: the two are moving. No difference */
     PARITY_DIFFERENT,    /* in the same way at each look */
     PARITY_NOT_COMPARED, /* a side could not be read, or has nothing while the other has something */
@@ -39,7 +39,7 @@ struct parity_pair {
     enum parity_verdict verdict;
     struct parity_side left, right;
     struct parity_findings *findings; /* what differs and lasts; NULL unless PARITY_DIFFERENT */
-    uint64_t unsettled;               /* differences that came, went or changed while they were looked at */
+    uint64_t unsettled;               /* differences of the last look that earlier ones did not show in this way */
     char *reason;                     /* of PARITY_NOT_COMPARED: "repo: connection refused"; else NULL */
 };
 
@@ -70,7 +70,8 @@ struct parity_result {
     unsigned looks; /* how often both sides were read */
 };
 
-/* 2 when anything could not be compared, else 1 when anything differs, else 0. */
+/* 2 when anything could not be compared, or nothing has a row of the model that was asked for; else 1 when anything
+ * differs; else 0. */
 int parity_result_code(const struct parity_result *result);
 
 enum { PARITY_CONFIRM_DEFAULT = 2, PARITY_CONFIRM_MAX = 100, PARITY_PAUSE_BY_SETTINGS = -1 };
@@ -93,13 +94,17 @@ struct parity_check;
 /* Opens both sources; everything that the options point to must outlive the check. NULL with *err when one of them
  * makes no sense. A server that does not answer is no such fault: that is found by parity_check_run. */
 struct parity_check *parity_check_open(const struct parity_check_options *options, struct err *err);
+struct parity_source;
+/* The same with sources that are open already; takes them. options->left, right are not looked at. */
+struct parity_check *parity_check_on(const struct parity_check_options *options, struct parity_source *left,
+                                     struct parity_source *right);
 void parity_check_close(struct parity_check *check); /* NULL is fine */
 
 /* Reads and compares. NULL when stop_fd ended it; else the result, valid until the next run or the close. */
 const struct parity_result *parity_check_run(struct parity_check *check);
 
-/* Writes the last result into parity_runs, a row for each endpoint of which anything was compared. Does nothing for
- * other sources than legacy and repo, or when the check was limited to a model or a sample. */
+/* Writes the last result into parity_runs, a row for each endpoint of which a side had anything. Does nothing for other
+ * sources than legacy and repo, when the check was limited to a model or a sample, or when nothing was compared. */
 bool parity_check_store(const struct parity_check *check, struct err *err) MUST_CHECK;
 
 #endif

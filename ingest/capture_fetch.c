@@ -237,6 +237,7 @@ static void fill(struct transfer *transfer, CURLcode code, struct capture_answer
     curl_off_t retry_after = 0;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    answer->status = status;
     answer->retry_after_s = retry_after;
     answer->outcome =
         code == CURLE_OK ? judge_status(transfer, status, &answer->err) : judge_failure(transfer, code, &answer->err);

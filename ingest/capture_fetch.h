@@ -48,6 +48,7 @@ enum capture_outcome {
 struct capture_answer {
     void *owner;
     enum capture_outcome outcome;
+    long status;    /* of HTTP; 0 when there was no answer */
     struct err err; /* of AGAIN and REFUSED */
     int64_t retry_after_s;
     struct slice body;
