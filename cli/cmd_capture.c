@@ -1,6 +1,7 @@
 #include "cli/cmd_capture.h"
 
 #include "base/num.h"
+#include "cli/cli_flags.h"
 #include "cli/import_news.h"
 #include "ingest/capture.h"
 #include "ingest/capture_time.h"
@@ -37,7 +38,7 @@ static const char usage[] =
     "\n"
     "TIME is a whole number and ms, s, m or h: 500ms, 10s.\n"
     "Exit codes: 0 done or stopped, 1 some endpoint could not be got or some event was rejected, 2 could not\n"
-    "run.\n";
+    "run, or switch.capture is off (docs/flags.md), which also ends one that runs.\n";
 
 struct arguments {
     const char *from;
@@ -125,15 +126,25 @@ static int catch_stop(sigset_t *old)
     return signalfd(-1, &stop, SFD_CLOEXEC);
 }
 
-static int run(struct capture_options *options)
+static int switched_off(void)
+{
+    return cli_fail("capture", "switch.capture is off; nof0ctl flags says who did that and why");
+}
+
+static int run(struct switch_watch *watch, struct capture_options *options)
 {
     sigset_t old;
+    struct err err = ERR_INIT;
+    if (!switch_watch_look(watch))
+        return switched_off();
     /* A single capture is simply ended by a signal: nothing in the folder is ever half written. */
     if (options->every_ms) {
         options->stop_fd = catch_stop(&old);
         if (options->stop_fd < 0)
             return cli_fail("capture", "cannot wait for signals: %s", strerror(errno));
         (void)setvbuf(options->out, NULL, _IOLBF, 0);
+        if (!switch_watch_start(watch, &err))
+            return cli_fail("capture", "%s", err.text);
     }
     enum capture_result result = capture_run(options);
     if (options->every_ms) {
@@ -142,6 +153,8 @@ static int run(struct capture_options *options)
         (void)close(options->stop_fd);
         (void)sigprocmask(SIG_SETMASK, &old, NULL);
     }
+    if (!switch_watch_is_on(watch))
+        return switched_off();
     switch (result) {
     case CAPTURE_DONE:
         return CLI_OK;
@@ -163,10 +176,10 @@ static void committed(void *arg, const char *endpoint, int64_t version)
 }
 
 /* The same with the database of the settings. */
-static int run_fed(struct cli_context *context, struct capture_options *options)
+static int run_fed(struct cli_context *context, struct switch_watch *watch, struct capture_options *options)
 {
     const struct settings *settings = cli_settings(context);
-    const char *dsn = settings ? cli_postgres_dsn(context) : NULL;
+    const char *dsn = cli_postgres_dsn(context);
     if (!dsn)
         return CLI_FAILED;
     struct import_news news = {.settings = settings};
@@ -180,7 +193,7 @@ static int run_fed(struct cli_context *context, struct capture_options *options)
     };
     struct err err = ERR_INIT;
     options->feed = capture_feed_open(&feed_options, &err);
-    int code = options->feed ? run(options) : cli_fail("capture", "%s", err.text);
+    int code = options->feed ? run(watch, options) : cli_fail("capture", "%s", err.text);
     capture_feed_close(options->feed);
     return code;
 }
@@ -205,10 +218,17 @@ int cmd_capture(struct cli_context *context, int argc, char **argv)
     struct err err = ERR_INIT;
     if (!parse(argc, argv, &arguments))
         return CLI_FAILED;
+    const struct settings *settings = cli_settings(context);
+    if (!settings)
+        return CLI_FAILED;
     if (!capture_site_parse(&site, arguments.from, &err))
         return cli_fail("capture", "%s", err.text);
     arguments.options.site = &site;
-    int code = arguments.ingest ? run_fed(context, &arguments.options) : run(&arguments.options);
+    struct switch_watch *watch = switch_watch_new(settings, FLAG_SWITCH_CAPTURE, &err);
+    int code = !watch             ? cli_fail("capture", "%s", err.text)
+               : arguments.ingest ? run_fed(context, watch, &arguments.options)
+                                  : run(watch, &arguments.options);
+    switch_watch_free(watch);
     capture_site_free(&site);
     return code;
 }

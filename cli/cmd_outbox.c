@@ -4,6 +4,7 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "cli/cli_flags.h"
 #include "ingest/outbox_status.h"
 #include "server/outbox_threads.h"
 
@@ -207,6 +208,7 @@ static int retry(const struct request *request, struct session *session)
 
 struct drain {
     struct outbox_options options;
+    atomic_uint dual_write[CACHE_FEED_COUNT];
     struct outbox_board board;
     struct outbox_consumer *consumers[OUTBOX_READER_COUNT];
     int64_t deadline_ms;
@@ -262,6 +264,21 @@ static bool start_readers(struct drain *drain, int64_t until, struct err *err)
     return good;
 }
 
+/* The readers' options, as settings and flags say now. Without a feed whose files are kept none are looked after. */
+static bool set_options(struct drain *drain, const struct request *request, struct session *session, struct err *err)
+{
+    struct flag_set flags = {0};
+    bool any = false;
+    if (!cli_flags_load(request->settings, session, &flags, err))
+        return false;
+    for (enum cache_feed feed = 0; feed < CACHE_FEED_COUNT; feed++) {
+        bool on = flags.states[outbox_dual_write_flag(feed)].value.on;
+        atomic_init(&drain->dual_write[feed], on);
+        any = any || on;
+    }
+    return outbox_options_of(request->settings, any ? drain->dual_write : NULL, &drain->options, err);
+}
+
 /* The views may add a row, for all to apply: so there may be a second round, and by then no reason for a third. */
 static int drain_all(const struct request *request, struct session *session)
 {
@@ -274,7 +291,7 @@ static int drain_all(const struct request *request, struct session *session)
         return cli_fail("outbox",
                         "drain needs a Postgres connection of its own, and postgres.prepared_statements: false "
                         "says that there is a transaction pooler");
-    if (!outbox_options_of(request->settings, &drain.options, &err))
+    if (!set_options(&drain, request, session, &err))
         return cli_fail("outbox", "%s", err.text);
     log_setup(STDERR_FILENO, LOG_WARN, request->settings->log_format);
     bool good = outbox_newest(session, &newest, &err);

@@ -68,12 +68,9 @@ static const struct outbox_work *work_of(enum outbox_reader reader)
 
 bool outbox_reader_wanted(const struct outbox_options *options, enum outbox_reader reader)
 {
-    bool dual_write = false;
-    for (size_t i = 0; i < CACHE_FEED_COUNT; i++)
-        dual_write = dual_write || options->dual_write[i];
     if (reader == OUTBOX_VIEWS)
         return true;
-    return reader == OUTBOX_LEGACY ? dual_write && options->legacy_dir[0] : options->redis_url[0] != '\0';
+    return reader == OUTBOX_LEGACY ? options->dual_write && options->legacy_dir[0] : options->redis_url[0] != '\0';
 }
 
 bool outbox_connect_redis(struct outbox_hands *hands, struct err *err)
@@ -406,6 +403,9 @@ static void wait_for_news(struct outbox_consumer *consumer, int64_t ms, bool lis
         fds[1].fd = PQsocket(session_connection(session));
     }
     (void)poll(fds, sizeof fds / sizeof *fds, (int)ms);
+    uint64_t count = 0;
+    while (read(consumer->wake_fd, &count, sizeof count) < 0 && errno == EINTR) {
+    }
 }
 
 static int64_t rest_ms(struct outbox_consumer *consumer)
@@ -500,12 +500,17 @@ struct outbox_consumer *outbox_consumer_start(const struct outbox_start *start, 
     return consumer;
 }
 
-void outbox_consumer_stop(struct outbox_consumer *consumer)
+void outbox_consumer_wake(struct outbox_consumer *consumer)
 {
     uint64_t one = 1;
-    atomic_store(&consumer->stopping, true);
     while (write(consumer->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
     }
+}
+
+void outbox_consumer_stop(struct outbox_consumer *consumer)
+{
+    atomic_store(&consumer->stopping, true);
+    outbox_consumer_wake(consumer);
 }
 
 bool outbox_consumer_ended(const struct outbox_consumer *consumer)

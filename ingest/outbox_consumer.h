@@ -44,6 +44,8 @@ struct outbox_start {
 struct outbox_consumer *outbox_consumer_start(const struct outbox_start *start, struct err *err);
 /* Asks it to end: after the call under way, and after what it has noted where that cannot wait (legacy files). */
 void outbox_consumer_stop(struct outbox_consumer *consumer);
+/* Has it look at once, from any thread: an option changed. */
+void outbox_consumer_wake(struct outbox_consumer *consumer);
 bool outbox_consumer_ended(const struct outbox_consumer *consumer);
 /* Whether it ended because `until` was reached. */
 bool outbox_consumer_reached(const struct outbox_consumer *consumer);

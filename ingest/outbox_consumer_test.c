@@ -273,7 +273,8 @@ static void files_follow(void **state)
     char folder[] = "/tmp/nof0-legacy-XXXXXX";
     assert_non_null(mkdtemp(folder));
     rig->options.legacy_dir = folder;
-    rig->options.dual_write[CACHE_FEED_analytics] = rig->options.dual_write[CACHE_FEED_trades] = true;
+    atomic_store(&rig->dual_write[CACHE_FEED_analytics], 1);
+    atomic_store(&rig->dual_write[CACHE_FEED_trades], 1);
     rig->options.legacy_write_delay_ms = 600000;
     outbox_rig_sql(rig, "INSERT INTO feed_documents (name, shape, imported_at, server_time_ms) SELECT name, 'object',"
                         " now(), 7 FROM unnest('{analytics,analytics-a,analytics-b,conversations,trades}'::text[]) AS n"
@@ -303,6 +304,72 @@ static void files_follow(void **state)
     /* Nobody said that b changed. */
     expect_file(folder, "analytics-b.json", "{\"analytics\":{\"id\": \"b\"},\"serverTime\":7}\n");
     assert_int_equal(outbox_rig_number(rig, "SELECT position FROM outbox_consumers WHERE name = 'legacy'"), 2);
+    rig->options.legacy_dir = "";
+    char command[100];
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void await_file(const char *folder, const char *name, const char *expected)
+{
+    char *text = NULL;
+    for (int64_t end = clock_mono_ms() + 30000; clock_mono_ms() < end; (void)usleep(1000)) {
+        free(text);
+        text = read_text(folder, name);
+        if (text && strcmp(text, expected) == 0)
+            break;
+    }
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+/* Feeds that are switched on and off while the reader leads. */
+static void files_are_switched(void **state)
+{
+    struct outbox_rig *rig = outbox_rig_of(state);
+    char folder[] = "/tmp/nof0-legacy-XXXXXX";
+    static const char *const one = "{\"trades\":[{\"id\":\"t1\",\"model_id\":\"a\",\"symbol\":\"BTC\"}]}\n";
+    static const char *const other = "{\"trades\":[{\"id\":\"t1\",\"model_id\":\"a\",\"symbol\":\"ETH\"}]}\n";
+    assert_non_null(mkdtemp(folder));
+    rig->options.legacy_dir = folder;
+    for (unsigned i = 0; i < CACHE_FEED_COUNT; i++)
+        atomic_store(&rig->dual_write[i], 0);
+    rig->options.legacy_write_delay_ms = 1;
+    outbox_rig_sql(rig, "INSERT INTO feed_documents (name, shape, imported_at) VALUES ('trades', 'object', now()),"
+                        " ('conversations', 'object', now()); INSERT INTO trades (id, model_id, symbol, entry_ts_ms,"
+                        " feed_ordinal) VALUES ('t1', 'a', 'BTC', 1, 1); INSERT INTO outbox (feed, items) VALUES"
+                        " ('trades', '[[\"a\", \"t1\"]]')");
+    struct outbox_consumer *legacy = outbox_rig_reader(rig, OUTBOX_LEGACY, -1);
+    /* While all are off it passes what comes. */
+    outbox_rig_await(rig, "SELECT count(*) FROM outbox_consumers WHERE name = 'legacy' AND position = 1", 1);
+    assert_null(read_text(folder, "trades.json"));
+    atomic_fetch_add(&rig->dual_write[CACHE_FEED_trades], 1);
+    outbox_consumer_wake(legacy);
+    await_file(folder, "trades.json", one);
+    /* What changed while it was off is in the file as soon as it is on again. */
+    atomic_fetch_add(&rig->dual_write[CACHE_FEED_trades], 1);
+    outbox_rig_sql(rig, "UPDATE trades SET symbol = 'ETH'; INSERT INTO outbox (feed, items) VALUES ('trades',"
+                        " '[[\"a\", \"t1\"]]'); NOTIFY nof0_outbox");
+    outbox_rig_await(rig, "SELECT position FROM outbox_consumers WHERE name = 'legacy'", 2);
+    expect_file(folder, "trades.json", one);
+    atomic_fetch_add(&rig->dual_write[CACHE_FEED_trades], 1);
+    outbox_consumer_wake(legacy);
+    await_file(folder, "trades.json", other);
+    /* Off and on in one go: the file is written anew all the same. */
+    char gone[64];
+    (void)snprintf(gone, sizeof gone, "%s/trades.json", folder);
+    assert_int_equal(unlink(gone), 0);
+    atomic_fetch_add(&rig->dual_write[CACHE_FEED_trades], 2);
+    outbox_consumer_wake(legacy);
+    await_file(folder, "trades.json", other);
+    /* And follows from there. */
+    outbox_rig_sql(rig, "UPDATE trades SET symbol = 'BTC'; INSERT INTO outbox (feed, items) VALUES ('trades',"
+                        " '[[\"a\", \"t1\"]]'); NOTIFY nof0_outbox");
+    await_file(folder, "trades.json", one);
+    assert_null(read_text(folder, "conversations.json"));
+    outbox_consumer_stop(legacy);
+    outbox_consumer_free(legacy);
     rig->options.legacy_dir = "";
     char command[100];
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
@@ -347,6 +414,7 @@ int main(void)
         cmocka_unit_test(another_takes_over),
         cmocka_unit_test(rows_stay_as_long_as_they_are_needed),
         cmocka_unit_test(files_follow),
+        cmocka_unit_test(files_are_switched),
         cmocka_unit_test(views_that_are_refused),
         cmocka_unit_test(a_corrupt_leaderboard),
     };

@@ -1,5 +1,6 @@
 /* The reader that keeps the legacy JSON files while their feeds are written twice: it notes which feeds changed, and
- * some time after the first change writes their files from one snapshot, each whole. */
+ * some time after the first change writes their files from one snapshot, each whole. A feed may be switched on and off
+ * at any time; its files are written anew when it is switched on. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,6 +12,8 @@
 
 struct legacy {
     const struct outbox_options *options;
+    unsigned kept[CACHE_FEED_COUNT]; /* under which number of dual_write the files were written whole, since when they
+                                        hold what is applied; 0: they do not */
     bool dirty[CACHE_FEED_COUNT];
     struct name_set models; /* whose own file of analytics changed */
     int64_t due_ms;         /* -1: nothing is dirty */
@@ -25,6 +28,13 @@ static void *start(const struct outbox_options *options, enum outbox_reader read
     legacy->options = options;
     legacy->due_ms = -1;
     return legacy;
+}
+
+/* 0: the feed is off. */
+static unsigned number_of(const struct legacy *legacy, enum cache_feed feed)
+{
+    unsigned number = legacy->options->dual_write ? atomic_load(&legacy->options->dual_write[feed]) : 0;
+    return number & 1 ? number : 0;
 }
 
 static void forget(void *work)
@@ -108,8 +118,13 @@ static bool apply(void *work, struct outbox_hands *hands, const struct outbox_ba
     for (size_t i = 0; i < batch->count; i++) {
         const struct outbox_change *change = &batch->rows[i];
         enum cache_feed feed;
-        if (!change->item_count || !file_feed(change->feed, &feed) || !legacy->options->dual_write[feed])
+        if (!change->item_count || !file_feed(change->feed, &feed))
             continue;
+        unsigned number = number_of(legacy, feed);
+        if (!number || legacy->kept[feed] != number) { /* written whole when it is switched on */
+            legacy->kept[feed] = 0;
+            continue;
+        }
         legacy->dirty[feed] = true;
         for (size_t n = 0; change->feed == OUTBOX_ANALYTICS && n < change->item_count; n++)
             name_set_add(&legacy->models, change->items[n].texts[0]);
@@ -119,16 +134,25 @@ static bool apply(void *work, struct outbox_hands *hands, const struct outbox_ba
     return true;
 }
 
+static bool is_switched_on(const struct legacy *legacy)
+{
+    bool any = false;
+    for (enum cache_feed feed = 0; feed < CACHE_FEED_COUNT; feed++)
+        any = any || (number_of(legacy, feed) && legacy->kept[feed] != number_of(legacy, feed));
+    return any;
+}
+
 static int64_t due_ms(const void *work)
 {
-    return ((const struct legacy *)work)->due_ms;
+    const struct legacy *legacy = work;
+    return is_switched_on(legacy) ? clock_mono_ms() : legacy->due_ms;
 }
 
 static bool is_dirty(const struct legacy *legacy, struct slice file)
 {
     struct slice model;
     enum cache_feed feed = feed_of_file(file, &model);
-    if (feed == CACHE_FEED_COUNT || !legacy->dirty[feed])
+    if (feed == CACHE_FEED_COUNT || !legacy->dirty[feed] || !number_of(legacy, feed))
         return false;
     bool found = !model.p;
     for (size_t i = 0; !found && i < legacy->models.count; i++)
@@ -141,22 +165,6 @@ static bool write_file(const struct outbox_hands *hands, const struct feed_docum
     const struct outbox_options *options = hands->options;
     size_t rows = 0;
     return export_write(hands->session, options->legacy_dir, options->prices_provider, document, &rows, err);
-}
-
-/* Only files that were imported once are written, so a database without a feed never empties the feed's file. */
-static bool settle(void *work, struct outbox_hands *hands, struct err *err)
-{
-    struct legacy *legacy = work;
-    struct export_documents documents = {0};
-    bool good = session_begin_snapshot(hands->session, err) && export_documents_read(&documents, hands->session, err);
-    for (size_t i = 0; good && i < documents.count; i++)
-        if (is_dirty(legacy, documents.rows[i]->name))
-            good = write_file(hands, documents.rows[i], err);
-    good = good && session_commit(hands->session, err);
-    export_documents_free(&documents);
-    if (good)
-        forget(legacy);
-    return good;
 }
 
 /* Writes one file from a snapshot of its own, so that one whose rows are corrupt leaves the others alone: it is told
@@ -175,19 +183,58 @@ static bool write_or_tell(const struct outbox_hands *hands, const struct feed_do
     return true;
 }
 
-/* Who begins to lead does not know what the one before had written, nor whether it was into this folder. */
-static bool begin(void *work, struct outbox_hands *hands, struct err *err)
+/* The files of the feeds that are switched on and of which it is not known what stands in them. Only files that were
+ * imported once are written, here and below, so a database without a feed never empties the feed's file. */
+static bool write_anew(struct legacy *legacy, struct outbox_hands *hands, struct err *err)
 {
-    struct legacy *legacy = work;
+    unsigned wanted[CACHE_FEED_COUNT];
     struct export_documents documents = {0};
+    for (enum cache_feed feed = 0; feed < CACHE_FEED_COUNT; feed++) {
+        wanted[feed] = number_of(legacy, feed);
+        if (wanted[feed] == legacy->kept[feed])
+            wanted[feed] = 0;
+    }
     bool good = export_documents_read(&documents, hands->session, err);
     for (size_t i = 0; good && i < documents.count; i++) {
         struct slice model;
         enum cache_feed feed = feed_of_file(documents.rows[i]->name, &model);
-        if (feed < CACHE_FEED_COUNT && legacy->options->dual_write[feed])
+        if (feed < CACHE_FEED_COUNT && wanted[feed])
             good = write_or_tell(hands, documents.rows[i], err);
     }
     export_documents_free(&documents);
+    for (enum cache_feed feed = 0; good && feed < CACHE_FEED_COUNT; feed++)
+        if (wanted[feed])
+            legacy->kept[feed] = wanted[feed];
+    return good;
+}
+
+/* Who begins to lead does not know what the one before had written, nor whether it was into this folder. */
+static bool begin(void *work, struct outbox_hands *hands, struct err *err)
+{
+    struct legacy *legacy = work;
+    memset(legacy->kept, 0, sizeof legacy->kept);
+    return write_anew(legacy, hands, err);
+}
+
+static bool write_dirty(struct legacy *legacy, struct outbox_hands *hands, struct err *err)
+{
+    struct export_documents documents = {0};
+    bool good = session_begin_snapshot(hands->session, err) && export_documents_read(&documents, hands->session, err);
+    for (size_t i = 0; good && i < documents.count; i++)
+        if (is_dirty(legacy, documents.rows[i]->name))
+            good = write_file(hands, documents.rows[i], err);
+    good = good && session_commit(hands->session, err);
+    export_documents_free(&documents);
+    return good;
+}
+
+static bool settle(void *work, struct outbox_hands *hands, struct err *err)
+{
+    struct legacy *legacy = work;
+    bool good = (!is_switched_on(legacy) || write_anew(legacy, hands, err)) &&
+                (legacy->due_ms < 0 || write_dirty(legacy, hands, err));
+    if (good)
+        forget(legacy);
     return good;
 }
 

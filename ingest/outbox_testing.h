@@ -12,6 +12,7 @@ struct outbox_rig {
     struct rig redis;
     struct redisContext *link;
     struct outbox_options options;
+    atomic_uint dual_write[CACHE_FEED_COUNT];
     struct outbox_numbers numbers[OUTBOX_READER_COUNT];
 };
 
@@ -26,6 +27,8 @@ static inline int outbox_rig_start(void **state)
         return 0;
     struct err err = ERR_INIT;
     const int64_t ttl_s[CACHE_TTL_CLASSES] = {0};
+    for (unsigned i = 0; i < CACHE_FEED_COUNT; i++)
+        atomic_init(&rig.dual_write[i], 0);
     rig.postgres = postgres;
     rig_make(&rig.redis);
     rig_start(&rig.redis);
@@ -38,7 +41,8 @@ static inline int outbox_rig_start(void **state)
                                           .stream_length = 100000,
                                           .keep_s = 3600,
                                           .refresh_views_ms = 100,
-                                          .legacy_dir = ""};
+                                          .legacy_dir = "",
+                                          .dual_write = rig.dual_write};
     if (!cache_space_init(&rig.options.space, SLICE("nof0"), ttl_s, &err))
         fail_msg("%s", err.text);
     *state = &rig;

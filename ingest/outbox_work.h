@@ -6,6 +6,8 @@
 #include "cache/keys.h"
 #include "ingest/outbox_store.h"
 
+#include <stdatomic.h>
+
 struct redisContext;
 
 /* What the settings say. Texts are borrowed and must outlive every reader. */
@@ -21,7 +23,10 @@ struct outbox_options {
     int64_t refresh_views_ms;
     const char *legacy_dir; /* "": none */
     int64_t legacy_write_delay_ms;
-    bool dual_write[CACHE_FEED_COUNT]; /* whose legacy files are kept */
+    /* Whose legacy files are kept: a number for each feed (CACHE_FEED_COUNT), odd: they are. It grows by one whenever
+     * that is switched, at any time; outbox_consumer_wake tells it at once, else readers find out within a second.
+     * NULL: none ever. */
+    const atomic_uint *dual_write;
 };
 
 /* Which readers the options ask for. */

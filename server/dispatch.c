@@ -25,8 +25,8 @@ static bool method_is_read(const struct settings *settings, struct http_request 
     }
 }
 
-void dispatch_request(struct read_path *path, struct ingest_door *ingest, const struct health_view *health,
-                      struct http_request *request)
+void dispatch_request(struct read_path *path, struct ingest_door *ingest, struct admin_door *admin,
+                      const struct health_view *health, struct http_request *request)
 {
     if (path->hot && hot_answer(path->hot, request))
         return;
@@ -39,6 +39,10 @@ void dispatch_request(struct read_path *path, struct ingest_door *ingest, const 
     }
     if (ingest_is_path(target)) {
         ingest_answer(ingest, request);
+        return;
+    }
+    if (admin_is_path(path->settings, target)) {
+        admin_answer(admin, request);
         return;
     }
     if (path->stream && slice_is(target, "/api/stream")) {

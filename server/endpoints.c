@@ -3,7 +3,6 @@
 #include "server/percent.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 
 #define NO_MORE_PARAMS                                                                                                 \
@@ -26,14 +25,12 @@ static const struct param_spec params_conversations[] = {
     {"model_id", PARAM_MODEL_ID, 0, 0}, {"limit", PARAM_LIMIT, 1, CONVERSATIONS_MAX}, NO_MORE_PARAMS};
 
 const struct endpoint endpoints[READ_KIND_COUNT] = {
-#define ENDPOINT(name_, path_, kind_, params_, assemble_, source_, flag_, parity_, ttl_, max_age_, s_maxage_, stale_,  \
-                 time_)                                                                                                \
+#define ENDPOINT(name_, path_, kind_, params_, assemble_, flag_, parity_, ttl_, max_age_, s_maxage_, stale_, time_)    \
     [kind_] = {.name = #name_,                                                                                         \
                .path = (path_),                                                                                        \
                .kind = (kind_),                                                                                        \
                .params = (params_),                                                                                    \
                .assemble = (assemble_),                                                                                \
-               .source_offset = offsetof(struct settings, source_),                                                    \
                .parity_rules = (parity_),                                                                              \
                .flag = (flag_),                                                                                        \
                .ttl = ENDPOINT_TTL_##ttl_,                                                                             \
@@ -95,17 +92,23 @@ const struct endpoint *endpoints_match(struct slice path, struct arena *arena, s
     return NULL;
 }
 
-enum settings_source endpoint_source(const struct endpoint *endpoint, const struct settings *settings)
+const char *endpoint_side_name(enum endpoint_side side)
 {
-    enum settings_source source;
-    memcpy(&source, (const char *)settings + endpoint->source_offset, sizeof source);
-    return source;
+    return side == ENDPOINT_REPO ? "repo" : "legacy";
 }
 
-bool endpoints_use(const struct settings *settings, enum settings_source source)
+bool endpoint_uses(const struct endpoint *endpoint, const struct flag_set *flags, enum endpoint_side side)
+{
+    struct flag_value value = endpoint_value(endpoint, flags);
+    if (side == ENDPOINT_REPO)
+        return value.mode == FLAG_REPO || value.mode == FLAG_CANARY;
+    return value.mode != FLAG_REPO && !(value.mode == FLAG_CANARY && value.share == FLAG_SHARE_WHOLE);
+}
+
+bool endpoints_use(const struct flag_set *flags, enum endpoint_side side)
 {
     for (size_t i = 0; i < READ_KIND_COUNT; i++) {
-        if (endpoint_source(&endpoints[i], settings) == source)
+        if (endpoint_uses(&endpoints[i], flags, side))
             return true;
     }
     return false;
@@ -117,7 +120,7 @@ static long long seconds_up(double seconds)
     return (long long)ceil(seconds - 1e-6);
 }
 
-char *endpoint_cache_control(const struct endpoint *endpoint, const struct settings *settings,
+char *endpoint_cache_control(const struct endpoint *endpoint, const struct settings *settings, enum flag_mode mode,
                              char out[ENDPOINT_CACHE_CONTROL_SIZE])
 {
     const int64_t classes[] = {[ENDPOINT_TTL_SHORT] = settings->ttl_short_s,
@@ -126,6 +129,11 @@ char *endpoint_cache_control(const struct endpoint *endpoint, const struct setti
     double base = (double)classes[endpoint->ttl];
     if (base <= 0) {
         (void)snprintf(out, ENDPOINT_CACHE_CONTROL_SIZE, "no-cache");
+        return out;
+    }
+    if (mode == FLAG_CANARY) {
+        (void)snprintf(out, ENDPOINT_CACHE_CONTROL_SIZE, "private, max-age=%lld, stale-while-revalidate=%lld",
+                       seconds_up(base * endpoint->max_age), seconds_up(base * endpoint->stale));
         return out;
     }
     (void)snprintf(out, ENDPOINT_CACHE_CONTROL_SIZE, "public, max-age=%lld, s-maxage=%lld, stale-while-revalidate=%lld",

@@ -1,5 +1,5 @@
 /* The endpoints of the API as a table (server/endpoints.def): everything that tells one from another, so that routing,
- * reading, caching headers and later flags and metrics follow from a row. */
+ * reading, caching headers, flags and metrics follow from a row. */
 #ifndef NOF0_SERVER_ENDPOINTS_H
 #define NOF0_SERVER_ENDPOINTS_H
 
@@ -12,6 +12,10 @@
 enum endpoint_ttl { ENDPOINT_TTL_SHORT, ENDPOINT_TTL_MEDIUM, ENDPOINT_TTL_LONG };
 enum endpoint_time { ENDPOINT_TIME_NONE, ENDPOINT_TIME_LIVE, ENDPOINT_TIME_FILE };
 
+/* The two sides that can answer: legacy files, and rows. */
+enum endpoint_side { ENDPOINT_LEGACY, ENDPOINT_REPO, ENDPOINT_SIDES };
+const char *endpoint_side_name(enum endpoint_side side); /* "legacy", "repo" */
+
 struct endpoint {
     const char *name;
     const char *path;
@@ -19,7 +23,6 @@ struct endpoint {
     enum flag flag; /* FLAG_READ_... */
     const struct param_spec *params;
     assemble_fn *assemble;
-    size_t source_offset; /* of an enum settings_source in struct settings */
     const struct parity_rule *parity_rules;
     double max_age, s_maxage, stale; /* times the class's seconds */
     enum endpoint_ttl ttl;
@@ -36,17 +39,22 @@ const struct endpoint *endpoints_match(struct slice path, struct arena *arena, s
 /* The limit of a question that names none. */
 int64_t endpoint_default_limit(enum read_kind kind);
 
-/* What the settings say about where its answers come from. */
-enum settings_source endpoint_source(const struct endpoint *endpoint, const struct settings *settings);
+/* How the endpoint reads under these flags. */
+static inline struct flag_value endpoint_value(const struct endpoint *endpoint, const struct flag_set *flags)
+{
+    return flags->states[endpoint->flag].value;
+}
 
-/* Whether any endpoint's answers come from `source`. */
-bool endpoints_use(const struct settings *settings, enum settings_source source);
+/* Whether clients are answered from `side` under these flags, by any endpoint or this one. */
+bool endpoint_uses(const struct endpoint *endpoint, const struct flag_set *flags, enum endpoint_side side);
+bool endpoints_use(const struct flag_set *flags, enum endpoint_side side);
 
 enum { ENDPOINT_CACHE_CONTROL_SIZE = 96 };
 
 /* "public, max-age=10, s-maxage=10, stale-while-revalidate=60"; "no-cache" when the class is switched off. Seconds are
- * rounded up. Returns out. */
-char *endpoint_cache_control(const struct endpoint *endpoint, const struct settings *settings,
+ * rounded up. Of a canary, whose answer depends on who asks: "private, max-age=10, stale-while-revalidate=60". Returns
+ * out. */
+char *endpoint_cache_control(const struct endpoint *endpoint, const struct settings *settings, enum flag_mode mode,
                              char out[ENDPOINT_CACHE_CONTROL_SIZE]);
 
 #endif

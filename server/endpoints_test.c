@@ -106,7 +106,7 @@ static void test_model_of_the_path(void **state)
 static void expect_cache_control(enum read_kind kind, const struct settings *settings, const char *wanted)
 {
     char out[ENDPOINT_CACHE_CONTROL_SIZE];
-    assert_string_equal(endpoint_cache_control(&endpoints[kind], settings, out), wanted);
+    assert_string_equal(endpoint_cache_control(&endpoints[kind], settings, FLAG_REPO, out), wanted);
 }
 
 static void test_cache_control_follows_the_classes(void **state)
@@ -132,19 +132,44 @@ static void test_cache_control_follows_the_classes(void **state)
     expect_cache_control(READ_TRADES, &settings, "no-cache");
 }
 
-static void test_sources_follow_the_settings(void **state)
+/* What depends on who asks is for his own cache alone. */
+static void test_cache_control_of_a_canary(void **state)
 {
     (void)state;
-    struct settings settings = {0};
-    settings.endpoints_analytics = SETTINGS_REPO;
-    for (size_t i = 0; i < READ_KIND_COUNT; i++) {
-        bool analytics = i == READ_ANALYTICS_ALL || i == READ_ANALYTICS_ONE;
-        assert_int_equal(endpoint_source(&endpoints[i], &settings), analytics ? SETTINGS_REPO : SETTINGS_LEGACY);
+    struct settings settings = {.ttl_short_s = 10, .ttl_medium_s = -1};
+    char out[ENDPOINT_CACHE_CONTROL_SIZE];
+    const struct endpoint *prices = &endpoints[READ_CRYPTO_PRICES];
+    assert_string_equal(endpoint_cache_control(prices, &settings, FLAG_CANARY, out),
+                        "private, max-age=5, stale-while-revalidate=60");
+    assert_string_equal(endpoint_cache_control(prices, &settings, FLAG_SHADOW, out),
+                        "public, max-age=5, s-maxage=10, stale-while-revalidate=60");
+    assert_string_equal(endpoint_cache_control(&endpoints[READ_TRADES], &settings, FLAG_CANARY, out), "no-cache");
+}
+
+static void test_sides_follow_the_flags(void **state)
+{
+    (void)state;
+    static const struct {
+        struct flag_value value;
+        bool legacy, repo;
+    } cases[] = {
+        {{.mode = FLAG_LEGACY}, true, false},
+        {{.mode = FLAG_SHADOW}, true, false},
+        {{.mode = FLAG_CANARY, .share = 1}, true, true},
+        {{.mode = FLAG_CANARY, .share = FLAG_SHARE_WHOLE}, false, true},
+        {{.mode = FLAG_REPO}, false, true},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct flag_set set = {0}; /* all legacy */
+        set.states[FLAG_READ_ANALYTICS].value = cases[c].value;
+        for (size_t i = 0; i < READ_KIND_COUNT; i++) {
+            bool analytics = i == READ_ANALYTICS_ALL || i == READ_ANALYTICS_ONE;
+            assert_int_equal(endpoint_uses(&endpoints[i], &set, ENDPOINT_LEGACY), !analytics || cases[c].legacy);
+            assert_int_equal(endpoint_uses(&endpoints[i], &set, ENDPOINT_REPO), analytics && cases[c].repo);
+        }
+        assert_true(endpoints_use(&set, ENDPOINT_LEGACY));
+        assert_int_equal(endpoints_use(&set, ENDPOINT_REPO), cases[c].repo);
     }
-    assert_true(endpoints_use(&settings, SETTINGS_REPO));
-    assert_true(endpoints_use(&settings, SETTINGS_LEGACY));
-    settings.endpoints_analytics = SETTINGS_LEGACY;
-    assert_false(endpoints_use(&settings, SETTINGS_REPO));
 }
 
 int main(void)
@@ -155,7 +180,8 @@ int main(void)
         cmocka_unit_test(test_paths_find_their_endpoint),
         cmocka_unit_test(test_model_of_the_path),
         cmocka_unit_test(test_cache_control_follows_the_classes),
-        cmocka_unit_test(test_sources_follow_the_settings),
+        cmocka_unit_test(test_cache_control_of_a_canary),
+        cmocka_unit_test(test_sides_follow_the_flags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

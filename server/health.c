@@ -99,7 +99,7 @@ static struct pg_pool_state pool_of_all(const struct worker_report *reports, uns
 /* Returns whether what the endpoints need of Postgres is there, for every worker. */
 static bool put_postgres(const struct health_view *view, const struct worker_report *reports, struct json_writer *w)
 {
-    bool needed = endpoints_use(view->settings, SETTINGS_REPO);
+    bool needed = endpoints_use(view->flags, ENDPOINT_REPO);
     unsigned count = view->company->worker_count;
     bool all_have = count > 0;
     for (unsigned i = 0; i < count; i++)
@@ -163,6 +163,8 @@ static void metrics(const struct health_view *view, struct http_request *request
     }
     if (view->company->outbox)
         outbox_board_print(view->company->outbox, &text);
+    if (view->company->flags)
+        flag_keeper_print(view->company->flags, view->flags, &text);
     http_reply_status(request, 200);
     http_reply_header(request, "Content-Type", SLICE("text/plain; version=0.0.4; charset=utf-8"));
     http_reply_header(request, "Cache-Control", SLICE("no-store"));
@@ -211,8 +213,7 @@ static void put_files(const struct legacy_documents *documents, struct json_writ
 static bool legacy_answers_all(const struct health_view *view)
 {
     for (size_t i = 0; i < READ_KIND_COUNT; i++) {
-        if (endpoint_source(&endpoints[i], view->settings) != SETTINGS_LEGACY ||
-            endpoints[i].kind == READ_ANALYTICS_ONE)
+        if (!endpoint_uses(&endpoints[i], view->flags, ENDPOINT_LEGACY) || endpoints[i].kind == READ_ANALYTICS_ONE)
             continue;
         struct read_query query = {.kind = endpoints[i].kind, .limit = READ_NO_LIMIT};
         struct buf scratch = BUF_INIT;
@@ -228,7 +229,7 @@ static bool legacy_answers_all(const struct health_view *view)
 
 static bool put_legacy(const struct health_view *view, struct json_writer *w)
 {
-    bool needed = endpoints_use(view->settings, SETTINGS_LEGACY);
+    bool needed = endpoints_use(view->flags, ENDPOINT_LEGACY);
     bool good = legacy_answers_all(view);
     json_key(w, SLICE("legacy"));
     json_begin_object(w);

@@ -11,6 +11,7 @@
 struct health_view {
     const struct worker_company *company;
     const struct settings *settings;
+    const struct flag_set *flags;
     const struct legacy_documents *documents; /* NULL: none */
     struct worker *self;                      /* who answers; NULL: nobody of the company */
 };

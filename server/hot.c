@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/canary.h"
 #include "server/negotiate.h"
-#include "server/reply.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -19,8 +19,16 @@ struct entry {
     char target[];
 };
 
+/* One target's, or none's. */
+struct slot {
+    struct entry *sides[ENDPOINT_SIDES]; /* NULL: that side did not answer it lately */
+    enum flag flag;                      /* that decides between them */
+};
+
 struct hot {
-    struct entry *slots[HOT_SLOTS];
+    struct slot slots[HOT_SLOTS];
+    const struct settings *settings;
+    const struct flag_set *flags;
     uint64_t hits;
     /* What the last Accept-Encoding came to: most clients send the same. */
     size_t accept_size;
@@ -43,12 +51,30 @@ struct hot *hot_new(void)
     return mem_zalloc(sizeof(struct hot));
 }
 
+static void empty(struct slot *slot)
+{
+    for (size_t side = 0; side < ENDPOINT_SIDES; side++) {
+        entry_release(slot->sides[side]);
+        slot->sides[side] = NULL;
+    }
+}
+
 void hot_clear(struct hot *hot)
 {
+    for (size_t i = 0; i < HOT_SLOTS; i++)
+        empty(&hot->slots[i]);
+}
+
+void hot_go_by(struct hot *hot, const struct settings *settings, const struct flag_set *flags)
+{
     for (size_t i = 0; i < HOT_SLOTS; i++) {
-        entry_release(hot->slots[i]);
-        hot->slots[i] = NULL;
+        struct slot *slot = &hot->slots[i];
+        if (settings != hot->settings ||
+            flags->states[slot->flag].value.mode != hot->flags->states[slot->flag].value.mode)
+            empty(slot);
     }
+    hot->settings = settings;
+    hot->flags = flags;
 }
 
 void hot_free(struct hot *hot)
@@ -59,29 +85,46 @@ void hot_free(struct hot *hot)
     free(hot);
 }
 
-static struct entry **slot_of(struct hot *hot, struct slice target)
+static struct slot *slot_of(struct hot *hot, struct slice target)
 {
     return &hot->slots[XXH3_64bits(target.p, target.n) % HOT_SLOTS];
 }
 
-void hot_keep(struct hot *hot, const struct http_request *request, const struct settings *settings,
-              const struct endpoint *endpoint, struct document *document, const struct hot_term *term)
+static bool is_of(const struct entry *entry, struct slice target)
 {
-    struct slice target = http_request_target(request);
-    if (target.n == 0 || target.n > HOT_TARGET_MAX)
-        return;
-    struct entry **slot = slot_of(hot, target);
-    entry_release(*slot);
+    return entry->target_size == target.n && memcmp(entry->target, target.p, target.n) == 0;
+}
+
+static struct entry *entry_new(const struct settings *settings, struct slice target, const struct reply_answer *answer,
+                               const struct hot_term *term)
+{
+    struct document *document = answer->document;
     struct entry *entry = mem_zalloc(sizeof *entry + target.n);
     entry->references = 1;
     entry->document = document_ref(document);
-    reply_heads_make(&entry->heads, settings, endpoint, document);
+    reply_heads_make(&entry->heads, settings, answer);
     entry->term = *term;
     entry->must_compress = settings->compression_enabled && !document_is_compressed(document) &&
                            (int64_t)document_body(document).n >= settings->compression_min_bytes;
     entry->target_size = target.n;
     memcpy(entry->target, target.p, target.n);
-    *slot = entry;
+    return entry;
+}
+
+void hot_keep(struct hot *hot, const struct http_request *request, const struct reply_answer *answer,
+              const struct hot_term *term)
+{
+    struct slice target = http_request_target(request);
+    if (target.n == 0 || target.n > HOT_TARGET_MAX || answer->mode != endpoint_value(answer->endpoint, hot->flags).mode)
+        return;
+    struct slot *slot = slot_of(hot, target);
+    for (size_t side = 0; side < ENDPOINT_SIDES; side++)
+        if (side == answer->side || (slot->sides[side] && !is_of(slot->sides[side], target))) {
+            entry_release(slot->sides[side]);
+            slot->sides[side] = NULL;
+        }
+    slot->flag = answer->endpoint->flag;
+    slot->sides[answer->side] = entry_new(hot->settings, target, answer, term);
 }
 
 static bool in_term(const struct hot_term *term)
@@ -105,15 +148,29 @@ static bool accepts_gzip(struct hot *hot, struct slice value)
     return gzip;
 }
 
+/* What the target's slot has for this client. The client's key is looked at only when it decides. */
+static struct entry *entry_for(struct hot *hot, struct http_request *request, struct slice target)
+{
+    struct slot *slot = slot_of(hot, target);
+    const struct flag_value *value = &hot->flags->states[slot->flag].value;
+    if (value->mode == FLAG_CANARY) {
+        /* Most requests of other paths end here. */
+        const struct entry *any = slot->sides[slot->sides[ENDPOINT_LEGACY] ? ENDPOINT_LEGACY : ENDPOINT_REPO];
+        if (!any || !is_of(any, target))
+            return NULL;
+        return slot->sides[canary_side(request, hot->settings, *value)];
+    }
+    return slot->sides[value->mode == FLAG_REPO ? ENDPOINT_REPO : ENDPOINT_LEGACY];
+}
+
 bool hot_answer(struct hot *hot, struct http_request *request)
 {
     enum http_method method = http_request_method(request);
     struct slice target = http_request_target(request);
     if ((method != HTTP_GET && method != HTTP_HEAD) || target.n == 0 || target.n > HOT_TARGET_MAX)
         return false;
-    struct entry *entry = *slot_of(hot, target);
-    if (!entry || entry->target_size != target.n || memcmp(entry->target, target.p, target.n) != 0 ||
-        !in_term(&entry->term))
+    struct entry *entry = entry_for(hot, request, target);
+    if (!entry || !is_of(entry, target) || !in_term(&entry->term))
         return false;
     bool gzip = accepts_gzip(hot, http_request_header(request, "Accept-Encoding"));
     if (gzip && entry->must_compress)

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "server/canary.h"
 #include "server/hot.h"
 #include "server/http_testing.h"
 #include "server/mailbox.h"
@@ -6,6 +7,7 @@
 
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <xxhash.h>
 #include <zlib.h>
 
 /* A server that looks into the table first and makes a document when that does not answer. Its loop alone touches what
@@ -16,6 +18,7 @@ struct fixture {
     struct http_server *http;
     struct hot *hot;
     struct settings *settings;
+    struct flag_set flags;
     pthread_t thread;
     atomic_uint made;
     struct slice next_body; /* for use_next_body */
@@ -34,11 +37,15 @@ static void on_request(void *arg, struct http_request *request)
     if (!hot_answer(f->hot, request)) {
         atomic_fetch_add(&f->made, 1);
         const struct endpoint *endpoint = &endpoints[READ_LEADERBOARD];
-        struct document *document = document_new((struct document_body){f->body, NULL, NULL}, f->tail);
+        struct flag_value value = endpoint_value(endpoint, &f->flags);
+        struct reply_answer answer = {
+            .endpoint = endpoint, .mode = value.mode, .side = canary_side(request, f->settings, value)};
+        struct slice body = answer.side == ENDPOINT_LEGACY ? SLICE("{\"legacy\":[1,2,3,4,5,6,7,8,9]") : f->body;
+        answer.document = document_new((struct document_body){body, NULL, NULL}, f->tail);
         if (f->compress)
-            document_compress(document, 6);
-        hot_keep(f->hot, request, f->settings, endpoint, document, &f->term);
-        reply_document(request, f->settings, endpoint, document, false);
+            document_compress(answer.document, 6);
+        hot_keep(f->hot, request, &answer, &f->term);
+        reply_document(request, f->settings, &answer, false);
     }
 }
 
@@ -59,6 +66,8 @@ static int set_up(void **state)
     f->settings = settings_default();
     f->settings->compression_min_bytes = 16;
     f->hot = hot_new();
+    f->flags.states[FLAG_READ_LEADERBOARD].value.mode = FLAG_REPO;
+    hot_go_by(f->hot, f->settings, &f->flags);
     f->term.until_ms = INT64_MAX;
     f->tail.kind = DOCUMENT_TAIL_LIVE;
     f->body = SLICE("{\"leaderboard\":[1,2,3,4,5,6,7,8,9]");
@@ -368,6 +377,120 @@ static void test_pipelined_hits(void **state)
     (void)close(fd);
 }
 
+static void go_by_other_flags(struct fixture *f, struct flag_value value)
+{
+    static struct flag_set before;
+    before = f->flags;
+    hot_go_by(f->hot, f->settings, &before);
+    f->flags.states[FLAG_READ_LEADERBOARD].value = value;
+    hot_go_by(f->hot, f->settings, &f->flags);
+}
+
+static void half(struct fixture *f)
+{
+    go_by_other_flags(f, (struct flag_value){.mode = FLAG_CANARY, .share = FLAG_SHARE_WHOLE / 2});
+}
+
+static void whole(struct fixture *f)
+{
+    go_by_other_flags(f, (struct flag_value){.mode = FLAG_CANARY, .share = FLAG_SHARE_WHOLE});
+}
+
+static void legacy(struct fixture *f)
+{
+    go_by_other_flags(f, (struct flag_value){.mode = FLAG_LEGACY});
+}
+
+/* Asks as a client that falls below or above half of all, and says how many answers had to be made for it. */
+static unsigned ask_as(struct fixture *f, int fd, const char *target, bool below, const char *side)
+{
+    char more[64];
+    char value[256];
+    unsigned before = made(f);
+    for (unsigned i = 0;; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "c%u", i);
+        (void)snprintf(more, sizeof more, "x-client-id: %s\r\n", key);
+        if ((flag_bucket(slice_of(key)) < FLAG_SHARE_WHOLE / 2) == below)
+            break;
+    }
+    struct test_reply reply = ask(fd, "GET", target, more);
+    assert_int_equal(reply.status, 200);
+    bool is_legacy = strncmp(reply.body, "{\"legacy\"", 9) == 0;
+    assert_int_equal(is_legacy, strcmp(side, "legacy") == 0);
+    if (f->flags.states[FLAG_READ_LEADERBOARD].value.mode == FLAG_CANARY)
+        assert_string_equal(test_header(&reply, "X-Nof0-Source", value), side);
+    else
+        assert_null(strstr(reply.head, "X-Nof0-Source"));
+    test_reply_free(&reply);
+    return made(f) - before;
+}
+
+static void test_a_target_has_an_answer_for_each_side(void **state)
+{
+    struct fixture *f = *state;
+    int fd = test_connect(&f->net);
+    assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 1);
+    assert_int_equal(ask_as(f, fd, "/a", false, "repo"), 0);
+    change(f, half);
+    assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 1); /* its head says more now */
+    assert_int_equal(ask_as(f, fd, "/a", false, "legacy"), 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 0);
+        assert_int_equal(ask_as(f, fd, "/a", false, "legacy"), 0);
+    }
+    /* Another share alone leaves the table as it is. */
+    change(f, whole);
+    assert_int_equal(ask_as(f, fd, "/a", false, "repo"), 0);
+    change(f, half);
+    assert_int_equal(ask_as(f, fd, "/a", false, "legacy"), 0);
+    change(f, legacy);
+    assert_int_equal(ask_as(f, fd, "/a", true, "legacy"), 1);
+    assert_int_equal(ask_as(f, fd, "/a", false, "legacy"), 0);
+    (void)close(fd);
+}
+
+/* Two targets of one slot: neither may get an answer of the other, on whichever side. */
+static void test_targets_of_one_slot(void **state)
+{
+    struct fixture *f = *state;
+    int fd = test_connect(&f->net);
+    char other[16];
+    for (unsigned i = 0;; i++) {
+        (void)snprintf(other, sizeof other, "/b%u", i);
+        if (XXH3_64bits(other, strlen(other)) % HOT_SLOTS == XXH3_64bits("/a", 2) % HOT_SLOTS)
+            break;
+    }
+    change(f, half);
+    assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 1);
+    assert_int_equal(ask_as(f, fd, "/a", false, "legacy"), 1);
+    assert_int_equal(ask_as(f, fd, other, true, "repo"), 1);
+    assert_int_equal(ask_as(f, fd, other, false, "legacy"), 1);
+    assert_int_equal(ask_as(f, fd, other, true, "repo"), 0);
+    assert_int_equal(ask_as(f, fd, "/a", false, "legacy"), 1);
+    assert_int_equal(ask_as(f, fd, other, true, "repo"), 1);
+    (void)close(fd);
+}
+
+static void there_and_back(struct fixture *f)
+{
+    struct flag_set now = f->flags;
+    now.states[FLAG_READ_LEADERBOARD].value.mode = FLAG_LEGACY;
+    hot_go_by(f->hot, f->settings, &now);
+    hot_go_by(f->hot, f->settings, &f->flags);
+}
+
+static void test_flags_that_flip_empty_what_they_touch(void **state)
+{
+    struct fixture *f = *state;
+    int fd = test_connect(&f->net);
+    assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 1);
+    assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 0);
+    change(f, there_and_back);
+    assert_int_equal(ask_as(f, fd, "/a", true, "repo"), 1);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +501,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_reply_outlives_its_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_hits_among_small_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipelined_hits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_target_has_an_answer_for_each_side, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_targets_of_one_slot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_flags_that_flip_empty_what_they_touch, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

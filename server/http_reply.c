@@ -125,6 +125,7 @@ static struct slice status_line(unsigned status)
         LINE(415, "Unsupported Media Type"),
         LINE(417, "Expectation Failed"),
         LINE(422, "Unprocessable Content"),
+        LINE(428, "Precondition Required"),
         LINE(429, "Too Many Requests"),
         LINE(431, "Request Header Fields Too Large"),
         LINE(500, "Internal Server Error"),

@@ -2,12 +2,11 @@
 
 #include "base/mem.h"
 #include "ingest/event_split.h"
+#include "server/bearer.h"
 #include "server/ingest_reply.h"
 #include "server/ingest_request.h"
 #include "server/reply.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -60,26 +59,6 @@ static void refuse(struct ingest_door *door, struct http_request *request, unsig
     reply_error(request, door->settings,
                 &(struct reply_fault){
                     .status = status, .code = code, .message = message, .allow = status == 405 ? allowed : NULL});
-}
-
-/* Compares digests, so that the time tells nothing of the token, its length included. */
-static bool same_secret(struct slice a, struct slice b)
-{
-    unsigned char left[SHA256_DIGEST_LENGTH];
-    unsigned char right[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)(a.p ? a.p : ""), a.n, left);
-    SHA256((const unsigned char *)(b.p ? b.p : ""), b.n, right);
-    return CRYPTO_memcmp(left, right, sizeof left) == 0;
-}
-
-static bool is_authorized(const struct settings *settings, const struct http_request *request)
-{
-    static const char scheme[] = "Bearer ";
-    struct slice given = http_request_header(request, "Authorization");
-    bool has_scheme = given.n > sizeof scheme - 1 && strncasecmp(given.p, scheme, sizeof scheme - 1) == 0;
-    struct slice token = {has_scheme ? given.p + sizeof scheme - 1 : "",
-                          has_scheme ? given.n - (sizeof scheme - 1) : 0};
-    return same_secret(token, slice_of(settings->ingest_token)) && has_scheme;
 }
 
 static struct slice trimmed(struct slice text)
@@ -187,9 +166,11 @@ static bool admit(struct ingest_door *door, struct http_request *request, enum e
         reply_options(request, settings, allowed);
     } else if (method != HTTP_POST) {
         refuse(door, request, 405, "method_not_allowed", "only POST and OPTIONS are allowed here");
-    } else if (!is_authorized(settings, request)) {
+    } else if (!bearer_is(request, settings->ingest_token)) {
         http_reply_header(request, "WWW-Authenticate", SLICE("Bearer"));
         refuse(door, request, 401, "unauthorized", "a bearer token is needed, and this is none or a wrong one");
+    } else if (door->off) {
+        refuse(door, request, 503, "switched_off", "events are not taken at the moment: an operator switched this off");
     } else if (!read_atomic(http_request_query(request), atomic)) {
         reply_error(request, settings,
                     &(struct reply_fault){.status = 400,

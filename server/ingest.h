@@ -21,6 +21,7 @@ struct ingest_door {
     struct mailbox *mailbox;
     struct cache_floors *floors;
     const struct settings *settings; /* the present ones; replaced on the loop */
+    bool off;                        /* switch.ingest; no new requests are taken */
 };
 
 /* Whether requests for the path are answered here. */

@@ -244,7 +244,7 @@ static void keep_freed_memory(void)
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 }
 
-static int run(struct settings *settings, const char *config)
+static int run(struct settings *settings, const struct flag_overrides *overrides, const char *config)
 {
     keep_freed_memory();
     log_setup(STDERR_FILENO, settings->log_level, settings->log_format);
@@ -266,7 +266,7 @@ static int run(struct settings *settings, const char *config)
         return EXIT_NOT_RUN;
     }
     struct err err = ERR_INIT;
-    struct server *server = server_start(settings, &err);
+    struct server *server = server_start(settings, overrides, &err);
     if (!server) {
         (void)fprintf(stderr, "nof0d: %s\n", err.text);
         (void)close(signal_fd);
@@ -286,6 +286,12 @@ int main(int argc, char **argv)
     int code = parse_options(argc, argv, &options);
     if (code >= 0)
         return code;
+    struct flag_overrides overrides;
+    struct err err = ERR_INIT;
+    if (!flag_overrides_read(environ, &overrides, &err)) {
+        (void)fprintf(stderr, "nof0d: %s\n", err.text);
+        return EXIT_NOT_RUN;
+    }
     struct buf faults = BUF_INIT;
     struct settings *settings = load_settings(options.config, &faults);
     if (!settings) {
@@ -304,5 +310,5 @@ int main(int argc, char **argv)
         settings_free(settings);
         return EXIT_FINE;
     }
-    return run(settings, options.config);
+    return run(settings, &overrides, options.config);
 }

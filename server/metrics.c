@@ -30,6 +30,7 @@ static const struct metric {
      "Clients of the live stream that were sent away.", false},
     {AT(stream.dropped_shutdown), "nof0_stream_dropped_total", "{reason=\"shutdown\"}", NULL, false},
     {AT(stream.dropped_reconfigured), "nof0_stream_dropped_total", "{reason=\"reconfigured\"}", NULL, false},
+    {AT(stream.dropped_switched_off), "nof0_stream_dropped_total", "{reason=\"switched_off\"}", NULL, false},
     {AT(stream.resumes), "nof0_stream_resumes_total", "", "Clients that came with the id of their last event.", false},
     {AT(stream.resets), "nof0_stream_resets_total", "", "Of these, told to read everything anew.", false},
     {AT(hot_hits), "nof0_cache_reads_total", "{result=\"target\"}", "API reads by where their answer came from.",

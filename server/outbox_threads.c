@@ -16,7 +16,18 @@ bool outbox_is_on(const struct settings *settings)
     return settings->outbox_enabled && settings->postgres_dsn[0] && settings->postgres_prepared_statements;
 }
 
-bool outbox_options_of(const struct settings *settings, struct outbox_options *options, struct err *err)
+enum flag outbox_dual_write_flag(enum cache_feed feed)
+{
+    static const char *const names[CACHE_FEED_COUNT] = {
+#define FEED(name, class_) [CACHE_FEED_##name] = "dual_write." #name,
+#include "cache/feeds.def"
+#undef FEED
+    };
+    return flag_find(slice_of(names[feed]));
+}
+
+bool outbox_options_of(const struct settings *settings, const atomic_uint *dual_write, struct outbox_options *options,
+                       struct err *err)
 {
     *options = (struct outbox_options){
         .postgres_dsn = settings->postgres_dsn,
@@ -29,38 +40,30 @@ bool outbox_options_of(const struct settings *settings, struct outbox_options *o
         .refresh_views_ms = settings->outbox_refresh_views_ms,
         .legacy_dir = settings->legacy_dir,
         .legacy_write_delay_ms = settings->legacy_write_delay_ms,
-        .dual_write =
-            {
-#define FEED(name, class_) [CACHE_FEED_##name] = settings->dual_write_##name,
-#include "cache/feeds.def"
-#undef FEED
-            },
+        .dual_write = dual_write,
     };
     return settings_cache_space(settings, &options->space, err);
 }
 
 bool outbox_differs(const struct settings *a, const struct settings *b)
 {
-    bool differs = outbox_is_on(a) != outbox_is_on(b) || strcmp(a->postgres_dsn, b->postgres_dsn) != 0 ||
-                   strcmp(a->redis_url, b->redis_url) != 0 || strcmp(a->redis_prefix, b->redis_prefix) != 0 ||
-                   strcmp(a->prices_provider, b->prices_provider) != 0 || strcmp(a->legacy_dir, b->legacy_dir) != 0 ||
-                   a->redis_connect_timeout_ms != b->redis_connect_timeout_ms ||
-                   a->redis_command_timeout_ms != b->redis_command_timeout_ms || a->ttl_short_s != b->ttl_short_s ||
-                   a->ttl_medium_s != b->ttl_medium_s || a->ttl_long_s != b->ttl_long_s ||
-                   a->outbox_stream_length != b->outbox_stream_length || a->outbox_keep_s != b->outbox_keep_s ||
-                   a->outbox_refresh_views_ms != b->outbox_refresh_views_ms ||
-                   a->legacy_write_delay_ms != b->legacy_write_delay_ms;
-#define FEED(name, class_) differs = differs || a->dual_write_##name != b->dual_write_##name;
-#include "cache/feeds.def"
-#undef FEED
-    return differs;
+    return outbox_is_on(a) != outbox_is_on(b) || strcmp(a->postgres_dsn, b->postgres_dsn) != 0 ||
+           strcmp(a->redis_url, b->redis_url) != 0 || strcmp(a->redis_prefix, b->redis_prefix) != 0 ||
+           strcmp(a->prices_provider, b->prices_provider) != 0 || strcmp(a->legacy_dir, b->legacy_dir) != 0 ||
+           a->redis_connect_timeout_ms != b->redis_connect_timeout_ms ||
+           a->redis_command_timeout_ms != b->redis_command_timeout_ms || a->ttl_short_s != b->ttl_short_s ||
+           a->ttl_medium_s != b->ttl_medium_s || a->ttl_long_s != b->ttl_long_s ||
+           a->outbox_stream_length != b->outbox_stream_length || a->outbox_keep_s != b->outbox_keep_s ||
+           a->outbox_refresh_views_ms != b->outbox_refresh_views_ms ||
+           a->legacy_write_delay_ms != b->legacy_write_delay_ms;
 }
 
-struct outbox_threads *outbox_threads_start(const struct settings *settings, struct outbox_board *board,
-                                            void (*on_ended)(void *arg), void *arg, struct err *err)
+struct outbox_threads *outbox_threads_start(const struct settings *settings, const atomic_uint *dual_write,
+                                            struct outbox_board *board, void (*on_ended)(void *arg), void *arg,
+                                            struct err *err)
 {
     struct outbox_threads *threads = mem_zalloc(sizeof *threads);
-    bool good = outbox_options_of(settings, &threads->options, err);
+    bool good = outbox_options_of(settings, dual_write, &threads->options, err);
     for (unsigned i = 0; good && i < OUTBOX_READER_COUNT; i++) {
         if (!outbox_reader_wanted(&threads->options, (enum outbox_reader)i))
             continue;
@@ -78,6 +81,13 @@ struct outbox_threads *outbox_threads_start(const struct settings *settings, str
     outbox_threads_stop(threads);
     outbox_threads_free(threads);
     return NULL;
+}
+
+void outbox_threads_wake(struct outbox_threads *threads)
+{
+    for (unsigned i = 0; threads && i < OUTBOX_READER_COUNT; i++)
+        if (threads->consumers[i])
+            outbox_consumer_wake(threads->consumers[i]);
 }
 
 void outbox_threads_stop(struct outbox_threads *threads)

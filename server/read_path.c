@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "server/canary.h"
 #include "server/negotiate.h"
 #include "server/reply.h"
 #include "server/rows_document.h"
@@ -18,6 +19,8 @@ struct read_job {
     struct read_path *path;
     struct http_request *request;
     const struct endpoint *endpoint;
+    enum flag_mode mode;     /* of the endpoint, when the request came, */
+    enum endpoint_side side; /* and who answers */
     struct read_query query;
     struct slice if_none_match;
     bool gzip; /* the client takes it and the settings allow it */
@@ -68,14 +71,25 @@ static void reply_failure(struct read_job *job)
                                                       : "the source of this answer is not available right now"});
 }
 
+static struct reply_answer answer_of(const struct read_job *job)
+{
+    return (struct reply_answer){
+        .endpoint = job->endpoint, .document = job->document, .mode = job->mode, .side = job->side};
+}
+
 /* Documents that only this table holds are kept when they are small. */
 static void keep_hot(const struct read_job *job)
 {
     static const struct hot_term until_cleared = {.until_ms = INT64_MAX};
-    /* A reload may have given the endpoint another source while the document was made. */
-    if (job->path->hot && endpoint_source(job->endpoint, job->path->settings) == SETTINGS_LEGACY &&
-        (job->is_whole || document_body(job->document).n <= RECENT_BODY_MAX))
-        hot_keep(job->path->hot, job->request, job->path->settings, job->endpoint, job->document, &until_cleared);
+    const struct reply_answer answer = answer_of(job);
+    if (job->path->hot && (job->is_whole || document_body(job->document).n <= RECENT_BODY_MAX))
+        hot_keep(job->path->hot, job->request, &answer, &until_cleared);
+}
+
+static void reply(struct read_job *job)
+{
+    const struct reply_answer answer = answer_of(job);
+    reply_document(job->request, job->path->settings, &answer, job->gzip);
 }
 
 static void finish(struct read_job *job)
@@ -87,7 +101,7 @@ static void finish(struct read_job *job)
         keep_hot(job);
     legacy_documents_unref(job->legacy);
     if (job->document)
-        reply_document(job->request, job->path->settings, job->endpoint, job->document, job->gzip);
+        reply(job);
     else
         reply_failure(job);
 }
@@ -236,9 +250,8 @@ static void read_legacy(struct read_job *job)
  * would hold on to a document. */
 static bool may_be_hot(const struct read_job *job)
 {
-    return job->path->hot && endpoint_source(job->endpoint, job->path->settings) == SETTINGS_REPO &&
-           (job->ask.name.room == ANSWER_WHOLE ? http_request_query(job->request).n == 0
-                                               : document_body(job->document).n <= RECENT_BODY_MAX);
+    return job->path->hot && (job->ask.name.room == ANSWER_WHOLE ? http_request_query(job->request).n == 0
+                                                                 : document_body(job->document).n <= RECENT_BODY_MAX);
 }
 
 static void on_told(void *arg, const struct answer_told *told)
@@ -252,14 +265,15 @@ static void on_told(void *arg, const struct answer_told *told)
     }
     job->document = document_ref(told->document);
     const struct hot_term term = {.until_ms = told->fresh_until_ms, .floor = told->floor, .version = told->version};
+    const struct reply_answer answer = answer_of(job);
     if (told->fresh_until_ms && may_be_hot(job))
-        hot_keep(path->hot, job->request, path->settings, job->endpoint, job->document, &term);
+        hot_keep(path->hot, job->request, &answer, &term);
     if (told->despite_error) {
         char age[NUM_TEXT_SIZE];
         http_reply_header(job->request, "Age", (struct slice){age, num_format_i64(age, told->age_s)});
         http_reply_header(job->request, "Warning", SLICE("110 - \"Response is Stale\""));
     }
-    reply_document(job->request, path->settings, job->endpoint, job->document, job->gzip);
+    reply(job);
 }
 
 static void read_repo(struct read_job *job)
@@ -288,6 +302,16 @@ void read_path_take_legacy(struct read_path *path, struct legacy_documents *docu
     path->legacy = documents;
 }
 
+void read_path_go_by(struct read_path *path, const struct settings *settings, struct flag_set *flags)
+{
+    if (path->hot)
+        hot_go_by(path->hot, settings, flags);
+    struct flag_set *old = path->flags;
+    path->settings = settings;
+    path->flags = flags;
+    flag_set_unref(old);
+}
+
 void read_path_answer(struct read_path *path, struct http_request *request, const struct endpoint *endpoint,
                       const struct read_query *query)
 {
@@ -295,12 +319,15 @@ void read_path_answer(struct read_path *path, struct http_request *request, cons
     job->path = path;
     job->request = request;
     job->endpoint = endpoint;
+    struct flag_value value = endpoint_value(endpoint, path->flags);
+    job->mode = value.mode;
+    job->side = canary_side(request, path->settings, value);
     job->query = *query;
     job->if_none_match = http_request_header(request, "If-None-Match");
     job->gzip = path->settings->compression_enabled && negotiate_gzip(http_request_header(request, "Accept-Encoding"));
     job->gzip_level = (int)path->settings->compression_level;
     job->gzip_min_bytes = path->settings->compression_min_bytes;
-    if (endpoint_source(endpoint, path->settings) == SETTINGS_LEGACY)
+    if (job->side == ENDPOINT_LEGACY)
         read_legacy(job);
     else
         read_repo(job);

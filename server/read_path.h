@@ -1,6 +1,7 @@
-/* The way of a read: the settings say whether rows or legacy files answer the endpoint; their answer becomes a
- * document, and the document a reply. Everything here belongs to one worker's loop; only the making of large documents
- * leaves it for a while (server/offload.h). */
+/* The way of a read: the flags say whether rows or legacy files answer this client of the endpoint; their answer
+ * becomes a document, and the document a reply. A request goes by the flags as they are when it comes, to its end.
+ * Everything here belongs to one worker's loop; only the making of large documents leaves it for a while
+ * (server/offload.h). */
 #ifndef NOF0_SERVER_READ_PATH_H
 #define NOF0_SERVER_READ_PATH_H
 
@@ -17,6 +18,7 @@
  * between two callbacks of its loop. */
 struct read_path {
     const struct settings *settings;
+    struct flag_set *flags;          /* held */
     struct repo_reads *reads;        /* NULL: no Postgres is configured */
     struct answer_cache *answers;    /* of `reads`; NULL: none are kept */
     struct legacy_documents *legacy; /* NULL: no folder is configured */
@@ -33,6 +35,9 @@ struct read_path {
 
 /* Goes over to other legacy documents (NULL: none); takes the reference. */
 void read_path_take_legacy(struct read_path *path, struct legacy_documents *documents);
+
+/* Goes over to other settings or flags (takes the reference), together. Must come before the first request. */
+void read_path_go_by(struct read_path *path, const struct settings *settings, struct flag_set *flags);
 
 /* Answers the request, now or later. `query` is the checked question; its slices must live as long as the request. */
 void read_path_answer(struct read_path *path, struct http_request *request, const struct endpoint *endpoint,

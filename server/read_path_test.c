@@ -154,9 +154,9 @@ static void test_sources_that_are_not_there(void **state)
     struct fixture *f = *state;
     const char *json = "{\"error\":{\"code\":\"unavailable\",\"message\":\"the source of this answer is not available "
                        "right now\"}}";
-    f->settings->endpoints_trades = SETTINGS_LEGACY;
+    set_flag(f, FLAG_READ_TRADES, (struct flag_value){.mode = FLAG_LEGACY});
     expect_error(get(f, "/api/trades", ""), 503, json);
-    f->settings->endpoints_trades = SETTINGS_REPO;
+    set_flag(f, FLAG_READ_TRADES, (struct flag_value){.mode = FLAG_REPO});
     f->path.reads = NULL;
     expect_error(get(f, "/api/trades", ""), 503, json);
     f->path.reads = &f->fake.reads;
@@ -174,20 +174,25 @@ static void on_handover(void *arg)
     read_path_take_legacy(&handover->f->path, handover->documents);
 }
 
-static struct legacy_documents *documents_of(const struct fixture *f, const char *trades)
+static struct legacy_documents *documents_named(const struct fixture *f, const char *name, const char *text)
 {
     char folder[] = "/tmp/nof0-read-path-XXXXXX";
     assert_non_null(mkdtemp(folder));
-    char path[64];
-    (void)snprintf(path, sizeof path, "%s/trades.json", folder);
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *out = fopen(path, "w");
     assert_non_null(out);
-    assert_true(fputs(trades, out) >= 0);
+    assert_true(fputs(text, out) >= 0);
     assert_int_equal(fclose(out), 0);
     struct legacy_documents *documents = legacy_documents_new(legacy_set_load(folder, NULL), NULL, f->settings);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
     return documents;
+}
+
+static struct legacy_documents *documents_of(const struct fixture *f, const char *trades)
+{
+    return documents_named(f, "trades.json", trades);
 }
 
 static void expect_body_start(struct fixture *f, const char *target, const char *start)
@@ -205,7 +210,7 @@ static void expect_body_start(struct fixture *f, const char *target, const char 
 static void test_legacy_files_whole_and_in_part(void **state)
 {
     struct fixture *f = *state;
-    f->settings->endpoints_trades = SETTINGS_LEGACY;
+    set_flag(f, FLAG_READ_TRADES, (struct flag_value){.mode = FLAG_LEGACY});
     struct handover handover = {f, documents_of(f, "{\"trades\":[{\"id\":\"a\",\"model_id\":\"x\",\"exit_time\":2},"
                                                    "{\"id\":\"b\",\"model_id\":\"y\",\"exit_time\":3}]}")};
     mailbox_post(f->path.mailbox, on_handover, &handover);
@@ -220,6 +225,90 @@ static void test_legacy_files_whole_and_in_part(void **state)
     expect_body_start(f, "/api/trades", "{\"trades\":[],\"serverTime\":");
     expect_body_start(f, "/api/trades?limit=1", "{\"trades\":[],\"serverTime\":");
     assert_int_equal(f->fake.released, 0);
+}
+
+/* A client's id header, of a client that falls below or above half of all. */
+static void client_header(char out[64], bool below, unsigned number)
+{
+    for (;; number++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "client-%u", number);
+        if ((flag_bucket(slice_of(key)) < FLAG_SHARE_WHOLE / 2) != below)
+            continue;
+        (void)snprintf(out, 64, "X-Client-Id: %s\r\n", key);
+        return;
+    }
+}
+
+static void expect_side(struct fixture *f, const char *more, const char *source, const char *body)
+{
+    /* More than once: made, then from what was kept. */
+    for (int turn = 0; turn < 3; turn++) {
+        struct reply reply = get(f, "/api/leaderboard", more);
+        assert_int_equal(reply.status, 200);
+        if (!slice_is(reply.body, body))
+            fail_msg("%s: %.*s", more, SLICE_ARG(reply.body));
+        expect_header(&reply, "X-Nof0-Source", source);
+        buf_free(&reply.all);
+    }
+}
+
+static void test_modes(void **state)
+{
+    struct fixture *f = *state;
+    static const char file_says[] = "{\"leaderboard\":[]}";
+    struct handover handover = {f, documents_named(f, "leaderboard.json", file_says)};
+    mailbox_post(f->path.mailbox, on_handover, &handover);
+    char low[64];
+    char high[64];
+    client_header(low, true, 0);
+    client_header(high, false, 0);
+    expect_side(f, low, NULL, three_leaders);
+    set_flag(f, FLAG_READ_LEADERBOARD, (struct flag_value){.mode = FLAG_LEGACY});
+    expect_side(f, low, NULL, file_says);
+    set_flag(f, FLAG_READ_LEADERBOARD, (struct flag_value){.mode = FLAG_SHADOW});
+    expect_side(f, low, "legacy", file_says);
+    set_flag(f, FLAG_READ_LEADERBOARD, (struct flag_value){.mode = FLAG_CANARY, .share = FLAG_SHARE_WHOLE / 2});
+    for (int turn = 0; turn < 2; turn++) {
+        expect_side(f, low, "repo", three_leaders);
+        expect_side(f, high, "legacy", file_says);
+    }
+    set_flag(f, FLAG_READ_LEADERBOARD, (struct flag_value){.mode = FLAG_CANARY, .share = FLAG_SHARE_WHOLE});
+    expect_side(f, low, "repo", three_leaders);
+    expect_side(f, high, "repo", three_leaders);
+    set_flag(f, FLAG_READ_LEADERBOARD, (struct flag_value){.mode = FLAG_REPO});
+    expect_side(f, high, NULL, three_leaders);
+}
+
+/* A client that has the one side's document gets the other side's whole. */
+static void test_validators_of_the_two_sides(void **state)
+{
+    struct fixture *f = *state;
+    struct handover handover = {f, documents_named(f, "leaderboard.json", "{\"leaderboard\":[ ]}")};
+    mailbox_post(f->path.mailbox, on_handover, &handover);
+    char *tags[ENDPOINT_SIDES];
+    for (enum endpoint_side side = 0; side < ENDPOINT_SIDES; side++) {
+        set_flag(f, FLAG_READ_LEADERBOARD,
+                 (struct flag_value){.mode = side == ENDPOINT_REPO ? FLAG_REPO : FLAG_LEGACY});
+        struct reply reply = get(f, "/api/leaderboard", "");
+        tags[side] = header(&reply, "ETag");
+        assert_non_null(tags[side]);
+        buf_free(&reply.all);
+    }
+    assert_string_not_equal(tags[0], tags[1]);
+    for (enum endpoint_side side = 0; side < ENDPOINT_SIDES; side++) {
+        set_flag(f, FLAG_READ_LEADERBOARD,
+                 (struct flag_value){.mode = side == ENDPOINT_REPO ? FLAG_REPO : FLAG_LEGACY});
+        for (int known = 0; known < ENDPOINT_SIDES; known++) {
+            char more[100];
+            (void)snprintf(more, sizeof more, "If-None-Match: %s\r\n", tags[known]);
+            struct reply reply = get(f, "/api/leaderboard", more);
+            assert_int_equal(reply.status, known == (int)side ? 304 : 200);
+            buf_free(&reply.all);
+        }
+    }
+    free(tags[0]);
+    free(tags[1]);
 }
 
 static void test_what_is_no_question(void **state)
@@ -286,6 +375,8 @@ int main(void)
         WITH_SERVER(test_a_failing_source),
         WITH_SERVER(test_sources_that_are_not_there),
         WITH_SERVER(test_legacy_files_whole_and_in_part),
+        WITH_SERVER(test_modes),
+        WITH_SERVER(test_validators_of_the_two_sides),
         WITH_SERVER(test_what_is_no_question),
         WITH_SERVER(test_options_answers_a_preflight),
         WITH_SERVER(test_pages_about_the_server),

@@ -111,8 +111,9 @@ struct fixture {
 static inline void on_request(void *arg, struct http_request *request)
 {
     struct fixture *f = arg;
-    struct health_view health = {.company = &f->company, .settings = f->path.settings, .documents = f->path.legacy};
-    dispatch_request(&f->path, NULL, &health, request);
+    struct health_view health = {
+        .company = &f->company, .settings = f->path.settings, .flags = f->path.flags, .documents = f->path.legacy};
+    dispatch_request(&f->path, NULL, NULL, &health, request);
 }
 
 static inline void *run_loop(void *arg)
@@ -134,6 +135,16 @@ static inline void on_drain(void *arg)
     http_server_drain(f->http, on_drained, f);
 }
 
+static inline struct flag_set *flags_of_settings(const struct settings *settings)
+{
+    struct flag_value values[FLAG_COUNT];
+    struct flag_set set = {0};
+    settings_flags(settings, values);
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        set.states[i].value = values[i];
+    return flag_set_new(&set);
+}
+
 static inline int set_up(void **state)
 {
     struct err err = ERR_INIT;
@@ -143,12 +154,12 @@ static inline int set_up(void **state)
     f->fake.base = f->base;
     f->fake.reads.read = fake_read;
     f->fake.leader_count = 3;
-    f->path = (struct read_path){.settings = f->settings,
-                                 .reads = &f->fake.reads,
+    f->path = (struct read_path){.reads = &f->fake.reads,
                                  .recent = recent_new(),
                                  .hot = hot_new(),
                                  .offload = offload_start(2, &err),
                                  .mailbox = mailbox_new(f->base, &err)};
+    read_path_go_by(&f->path, f->settings, flags_of_settings(f->settings));
     const struct http_limits limits = {.max_uri = 8192,
                                        .max_headers = 16384,
                                        .max_body = 1024,
@@ -181,6 +192,7 @@ static inline int tear_down(void **state)
         answer_shared_destroy(&f->shared);
     }
     hot_free(f->path.hot);
+    flag_set_unref(f->path.flags);
     event_base_free(f->base);
     settings_free(f->settings);
     free(f);
@@ -211,6 +223,28 @@ static inline void meet_loop(struct fixture *f)
     while (!meeting.done)
         (void)pthread_cond_wait(&meeting.met, &meeting.lock);
     (void)pthread_mutex_unlock(&meeting.lock);
+}
+
+struct flag_order {
+    struct fixture *f;
+    struct flag_set *set;
+};
+
+static inline void on_flag_order(void *arg)
+{
+    struct flag_order *order = arg;
+    read_path_go_by(&order->f->path, order->f->settings, order->set);
+}
+
+/* Sets a flag, as a change does while requests may be under way. */
+static inline void set_flag(struct fixture *f, enum flag flag, struct flag_value value)
+{
+    meet_loop(f);
+    struct flag_set content = *f->path.flags;
+    content.states[flag].value = value;
+    struct flag_order order = {f, flag_set_new(&content)};
+    mailbox_post(f->path.mailbox, on_flag_order, &order);
+    meet_loop(f);
 }
 
 struct reply {

@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-static const char cors_exposed[] = "ETag, Retry-After, X-Request-Id";
+#define CORS_EXPOSED "ETag, Retry-After, X-Request-Id"
+#define SIDE_HEADER "X-Nof0-Source"
 
 static void put_header(struct http_request *request, const char *name, const char *value)
 {
@@ -20,7 +21,7 @@ static void put_cors(struct http_request *request, const struct settings *settin
     if (!origin[0])
         return;
     put_header(request, "Access-Control-Allow-Origin", origin);
-    put_header(request, "Access-Control-Expose-Headers", cors_exposed);
+    put_header(request, "Access-Control-Expose-Headers", CORS_EXPOSED);
 }
 
 static void log_reply(struct http_request *request, unsigned status)
@@ -40,20 +41,26 @@ static void send_reply(struct http_request *request, unsigned status)
     http_reply_send(request);
 }
 
-void reply_json(struct http_request *request, const struct settings *settings, unsigned status, struct slice json)
+void reply_private_json(struct http_request *request, unsigned status, struct slice json)
 {
     http_reply_status(request, status);
     put_header(request, "Content-Type", "application/json; charset=utf-8");
     put_header(request, "Cache-Control", "no-store");
-    put_cors(request, settings);
     http_reply_copy(request, json);
     send_reply(request, status);
 }
 
-void reply_error(struct http_request *request, const struct settings *settings, const struct reply_fault *fault)
+void reply_json(struct http_request *request, const struct settings *settings, unsigned status, struct slice json)
 {
-    struct buf json = BUF_INIT;
-    struct json_writer w = json_writer_on(&json);
+    put_cors(request, settings);
+    reply_private_json(request, status, json);
+}
+
+/* The body of an error, and the headers that go with its status. */
+static void put_fault(struct http_request *request, const struct settings *settings, const struct reply_fault *fault,
+                      struct buf *json)
+{
+    struct json_writer w = json_writer_on(json);
     json_begin_object(&w);
     json_key(&w, SLICE("error"));
     json_begin_object(&w);
@@ -73,7 +80,21 @@ void reply_error(struct http_request *request, const struct settings *settings, 
                    arena_printf(http_request_arena(request), "%lld", (long long)settings->server_retry_after_s));
     if (fault->allow)
         put_header(request, "Allow", fault->allow);
+}
+
+void reply_error(struct http_request *request, const struct settings *settings, const struct reply_fault *fault)
+{
+    struct buf json = BUF_INIT;
+    put_fault(request, settings, fault, &json);
     reply_json(request, settings, fault->status, buf_slice(&json));
+    buf_free(&json);
+}
+
+void reply_private_error(struct http_request *request, const struct settings *settings, const struct reply_fault *fault)
+{
+    struct buf json = BUF_INIT;
+    put_fault(request, settings, fault, &json);
+    reply_private_json(request, fault->status, buf_slice(&json));
     buf_free(&json);
 }
 
@@ -116,17 +137,20 @@ static void add_line(struct buf *lines, const char *name, const char *value)
 }
 
 static void add_head(struct buf *lines, struct slice status_line, const struct settings *settings,
-                     const struct endpoint *endpoint, const struct document *document)
+                     const struct reply_answer *answer)
 {
+    bool says_side = answer->mode == FLAG_SHADOW || answer->mode == FLAG_CANARY;
     char cache_control[ENDPOINT_CACHE_CONTROL_SIZE];
     buf_append_slice(lines, status_line);
-    add_line(lines, "ETag", document_etag(document));
-    add_line(lines, "Cache-Control", endpoint_cache_control(endpoint, settings, cache_control));
+    add_line(lines, "ETag", document_etag(answer->document));
+    add_line(lines, "Cache-Control", endpoint_cache_control(answer->endpoint, settings, answer->mode, cache_control));
     add_line(lines, "Vary", "Accept-Encoding");
+    if (says_side)
+        add_line(lines, SIDE_HEADER, endpoint_side_name(answer->side));
     if (!settings->cors_allow_origin[0])
         return;
     add_line(lines, "Access-Control-Allow-Origin", settings->cors_allow_origin);
-    add_line(lines, "Access-Control-Expose-Headers", cors_exposed);
+    add_line(lines, "Access-Control-Expose-Headers", says_side ? CORS_EXPOSED ", " SIDE_HEADER : CORS_EXPOSED);
 }
 
 static void add_body_lines(struct buf *lines, size_t body_size, size_t tail_size)
@@ -135,23 +159,23 @@ static void add_body_lines(struct buf *lines, size_t body_size, size_t tail_size
     buf_printf(lines, "Content-Length: %zu\r\n", body_size + tail_size);
 }
 
-void reply_heads_make(struct reply_heads *heads, const struct settings *settings, const struct endpoint *endpoint,
-                      const struct document *document)
+void reply_heads_make(struct reply_heads *heads, const struct settings *settings, const struct reply_answer *answer)
 {
+    const struct document *document = answer->document;
     char tail[DOCUMENT_GZIP_TAIL_SIZE];
     int64_t now_ms = clock_wall_ms();
     struct buf lines = BUF_INIT;
-    add_head(&lines, SLICE("HTTP/1.1 200 OK\r\n"), settings, endpoint, document);
+    add_head(&lines, SLICE("HTTP/1.1 200 OK\r\n"), settings, answer);
     heads->tail_size = document_tail(document, now_ms, tail);
     add_body_lines(&lines, document_body(document).n, heads->tail_size);
     size_t plain = lines.len;
     if (document_is_compressed(document)) {
-        add_head(&lines, SLICE("HTTP/1.1 200 OK\r\n"), settings, endpoint, document);
+        add_head(&lines, SLICE("HTTP/1.1 200 OK\r\n"), settings, answer);
         add_line(&lines, "Content-Encoding", "gzip");
         add_body_lines(&lines, document_gzip(document).n, document_gzip_tail(document, now_ms, tail));
     }
     size_t gzip = lines.len - plain;
-    add_head(&lines, SLICE("HTTP/1.1 304 Not Modified\r\n"), settings, endpoint, document);
+    add_head(&lines, SLICE("HTTP/1.1 304 Not Modified\r\n"), settings, answer);
     size_t all = 0;
     char *bytes = buf_take(&lines, &all);
     heads->plain = (struct slice){bytes, plain};
@@ -201,16 +225,17 @@ bool reply_with_heads(struct http_request *request, const struct reply_ready *re
     return true;
 }
 
-void reply_document(struct http_request *request, const struct settings *settings, const struct endpoint *endpoint,
-                    struct document *document, bool gzip)
+void reply_document(struct http_request *request, const struct settings *settings, const struct reply_answer *answer,
+                    bool gzip)
 {
     for (bool done = false; !done;) {
         struct reply_heads heads;
-        reply_heads_make(&heads, settings, endpoint, document);
-        done = reply_with_heads(
-            request,
-            &(struct reply_ready){
-                .heads = &heads, .document = document, .gzip = gzip, .release = document_release, .arg = document});
+        reply_heads_make(&heads, settings, answer);
+        done = reply_with_heads(request, &(struct reply_ready){.heads = &heads,
+                                                               .document = answer->document,
+                                                               .gzip = gzip,
+                                                               .release = document_release,
+                                                               .arg = answer->document});
         reply_heads_free(&heads);
     }
 }

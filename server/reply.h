@@ -17,8 +17,12 @@ struct reply_fault {
 };
 void reply_error(struct http_request *request, const struct settings *settings, const struct reply_fault *fault);
 
-/* A JSON text that must not be cached. */
+/* A JSON text that must not be cached; reply_private_json: nor be read by other sites' pages. */
 void reply_json(struct http_request *request, const struct settings *settings, unsigned status, struct slice json);
+
+void reply_private_json(struct http_request *request, unsigned status, struct slice json);
+void reply_private_error(struct http_request *request, const struct settings *settings,
+                         const struct reply_fault *fault);
 
 /* Begins a stream of server-sent events (HTML standard, 9.2): its head, then whatever is written to *stream. */
 void reply_event_stream(struct http_request *request, const struct settings *settings,
@@ -27,16 +31,23 @@ void reply_event_stream(struct http_request *request, const struct settings *set
 /* 204 for OPTIONS: what the path allows, and the answer to a browser's preflight (Fetch standard, 3.2). */
 void reply_options(struct http_request *request, const struct settings *settings, const char *allow);
 
+/* A document that answers an endpoint's clients, and how it came to that. */
+struct reply_answer {
+    const struct endpoint *endpoint;
+    struct document *document;
+    enum flag_mode mode;     /* of the endpoint */
+    enum endpoint_side side; /* that it is of */
+};
+
 /* The heads of a document's replies, all but Date, Connection and X-Request-Id. `gzip` is empty when the document has
- * no compressed form. */
+ * no compressed form. While the endpoint's two sides are compared the heads say which one answers. */
 struct reply_heads {
     struct slice plain;
     struct slice gzip;
     struct slice not_modified;
     size_t tail_size; /* of the document when these were made: their Content-Length counts on it */
 };
-void reply_heads_make(struct reply_heads *heads, const struct settings *settings, const struct endpoint *endpoint,
-                      const struct document *document);
+void reply_heads_make(struct reply_heads *heads, const struct settings *settings, const struct reply_answer *answer);
 void reply_heads_free(struct reply_heads *heads);
 
 /* A document with its heads; release(arg) lets go of both. `gzip`: the client takes it. */
@@ -52,8 +63,8 @@ struct reply_ready {
  * longer right (the clock was set and has other digits now); the caller makes new ones. */
 bool reply_with_heads(struct http_request *request, const struct reply_ready *ready);
 
-/* The same with heads made for this reply alone. Takes the caller's reference. */
-void reply_document(struct http_request *request, const struct settings *settings, const struct endpoint *endpoint,
-                    struct document *document, bool gzip);
+/* The same with heads made for this reply alone. Takes the caller's reference to the document. */
+void reply_document(struct http_request *request, const struct settings *settings, const struct reply_answer *answer,
+                    bool gzip);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cache/redis_url.h"
 #include "server/endpoints.h"
+#include "server/flag_keeper.h"
 #include "server/http.h"
 #include "server/ingest.h"
 #include "server/listeners.h"
@@ -45,14 +46,18 @@ struct server {
     atomic_uint stopped; /* workers whose loop is over */
 
     struct snapshot *snapshot;
-    struct postgres_source *postgres; /* NULL: no endpoint needs it */
+    struct postgres_source *postgres; /* NULL: none is configured */
     struct old_source *old_sources;
+
+    struct flag_keeper *flags;
+    atomic_uint dual_write[CACHE_FEED_COUNT];
+    atomic_bool dual_write_changed; /* the readers of the outbox are to be told */
 
     struct outbox_board outbox_board;
     struct outbox_run *outbox;       /* NULL: off */
     struct outbox_run *old_outboxes; /* told to end */
 
-    struct legacy_loader *loader; /* NULL: no endpoint needs it */
+    struct legacy_loader *loader; /* NULL: no folder is configured */
     pthread_mutex_t legacy_lock;  /* guards the two below: the loader's thread publishes, a reload looks on */
     struct snapshot *legacy_snapshot;
     struct legacy_documents *legacy;
@@ -88,7 +93,7 @@ static void on_announcements_lost(void *arg)
 
 static bool needs_subscriber(const struct settings *settings)
 {
-    return settings->redis_url[0] && settings->cache_enabled && endpoints_use(settings, SETTINGS_REPO);
+    return settings->redis_url[0] && settings->cache_enabled && settings->postgres_dsn[0];
 }
 
 static bool start_subscriber(struct server *server, const struct settings *settings, struct err *err)
@@ -132,7 +137,7 @@ static bool start_outbox(struct server *server, struct err *err)
         return true;
     }
     struct outbox_threads *threads =
-        outbox_threads_start(settings, &server->outbox_board, on_outbox_ended, server, err);
+        outbox_threads_start(settings, server->dual_write, &server->outbox_board, on_outbox_ended, server, err);
     if (!threads)
         return err_wrap(err, "outbox");
     server->outbox = mem_alloc(sizeof *server->outbox);
@@ -174,6 +179,57 @@ static bool reload_outbox(struct server *server, const struct settings *old, con
         return true;
     retire_outbox(server);
     return start_outbox(server, err);
+}
+
+/* What flags say about legacy files, where the readers of the outbox see it. */
+static void set_dual_write(struct server *server, const struct flag_set *set)
+{
+    bool changed = false;
+    for (enum cache_feed feed = 0; feed < CACHE_FEED_COUNT; feed++) {
+        bool on = set->states[outbox_dual_write_flag(feed)].value.on;
+        bool was_on = atomic_load(&server->dual_write[feed]) & 1;
+        if (on != was_on)
+            (void)atomic_fetch_add(&server->dual_write[feed], 1);
+        changed = changed || on != was_on;
+    }
+    if (!changed)
+        return;
+    atomic_store(&server->dual_write_changed, true);
+    wake(server);
+}
+
+static void warn_of_missing_sides(const struct settings *settings, const struct flag_set *set)
+{
+    for (size_t i = 0; i < READ_KIND_COUNT; i++) {
+        const char *missing =
+            !settings->postgres_dsn[0] && endpoint_uses(&endpoints[i], set, ENDPOINT_REPO)   ? "postgres.dsn"
+            : !settings->legacy_dir[0] && endpoint_uses(&endpoints[i], set, ENDPOINT_LEGACY) ? "legacy.dir"
+                                                                                             : NULL;
+        if (missing)
+            log_event(LOG_WARN, "flags.no_source",
+                      LOG_FIELDS(log_str("flag", flag_name(endpoints[i].flag)), log_str("endpoint", endpoints[i].name),
+                                 log_str("empty", missing)));
+    }
+}
+
+/* On the keeper's thread, or the one of who makes it change something. */
+static void on_flags(void *arg, struct snapshot *snapshot, struct flag_set *set)
+{
+    struct server *server = arg;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (server->workers[i])
+            worker_go_by(server->workers[i], snapshot, set);
+    }
+    set_dual_write(server, set);
+    warn_of_missing_sides(snapshot_settings(snapshot), set);
+}
+
+static bool start_flags(struct server *server, const struct flag_overrides *overrides, struct err *err)
+{
+    const struct flag_keeper_config config = {
+        .snapshot = server->snapshot, .overrides = overrides, .on_set = on_flags, .arg = server};
+    server->flags = flag_keeper_new(&config, err);
+    return server->flags != NULL;
 }
 
 static unsigned core_count(void)
@@ -238,14 +294,15 @@ static bool same_source(const struct settings *a, const struct settings *b)
            a->postgres_connect_timeout_ms == b->postgres_connect_timeout_ms;
 }
 
+/* A flag may ask for either side at any moment, so each is open that the configuration offers. */
 static bool needs_postgres(const struct settings *settings)
 {
-    return endpoints_use(settings, SETTINGS_REPO) && settings->postgres_dsn[0];
+    return settings->postgres_dsn[0] != '\0';
 }
 
 static bool needs_legacy(const struct settings *settings)
 {
-    return endpoints_use(settings, SETTINGS_LEGACY) && settings->legacy_dir[0];
+    return settings->legacy_dir[0] != '\0';
 }
 
 static bool start_workers(struct server *server, const struct settings *settings, struct err *err)
@@ -254,16 +311,21 @@ static bool start_workers(struct server *server, const struct settings *settings
     unsigned port = 0;
     bool good =
         listeners_open(settings->server_host, (unsigned)settings->server_port, server->worker_count, fds, &port, err);
+    struct flag_set *flags = flag_keeper_set(server->flags);
     for (unsigned i = 0; good && i < server->worker_count; i++) {
-        server->workers[i] = worker_new(i, &server->company, server->snapshot, fds[i], err);
+        server->workers[i] = worker_new(i, &server->company, server->snapshot, flags, fds[i], err);
         fds[i] = -1;
         good = server->workers[i] != NULL;
     }
+    set_dual_write(server, flags);
+    warn_of_missing_sides(settings, flags);
+    flag_set_unref(flags);
     listeners_close(fds, server->worker_count);
     free(fds);
     if (good && needs_legacy(settings))
         good = start_legacy(server, settings, err);
-    good = good && start_subscriber(server, settings, err) && start_outbox(server, err);
+    good = good && start_subscriber(server, settings, err) && start_outbox(server, err) &&
+           flag_keeper_start(server->flags, err);
     for (unsigned i = 0; good && i < server->worker_count; i++)
         good = worker_start(server->workers[i], err);
     if (!good)
@@ -279,7 +341,7 @@ static bool start_workers(struct server *server, const struct settings *settings
     return true;
 }
 
-struct server *server_start(struct settings *settings, struct err *err)
+struct server *server_start(struct settings *settings, const struct flag_overrides *overrides, struct err *err)
 {
     struct server *server = mem_zalloc(sizeof *server);
     (void)pthread_mutex_init(&server->legacy_lock, NULL);
@@ -303,6 +365,8 @@ struct server *server_start(struct settings *settings, struct err *err)
     }
     server->snapshot = snapshot_new(settings, server->postgres);
     server->legacy_snapshot = snapshot_ref(server->snapshot);
+    if (!start_flags(server, overrides, err))
+        goto fail;
     unsigned cores = core_count();
     const struct event_lanes_options lanes = ingest_lanes_options(settings);
     server->company = (struct worker_company){
@@ -310,6 +374,7 @@ struct server *server_start(struct settings *settings, struct err *err)
         .lanes = event_lanes_start(&lanes, err),
         .answers = &server->answers,
         .outbox = &server->outbox_board,
+        .flags = server->flags,
         .streams = &server->streams,
         .started_mono_ms = clock_mono_ms(),
         .worker_count = server->worker_count,
@@ -413,9 +478,8 @@ bool server_reload(struct server *server, struct settings *settings, struct err 
     bool good = reload_legacy(server, before, settings, err);
     good = reload_subscriber(server, before, settings, err) && good;
     good = reload_outbox(server, before, settings, err) && good;
-    for (unsigned i = 0; i < server->worker_count; i++)
-        worker_take_snapshot(server->workers[i], snapshot_ref(server->snapshot));
-    /* Only now, since until here a worker's settings may want them. */
+    flag_keeper_reload(server->flags, server->snapshot);
+    /* Only now, since until here a worker's flags may want them. */
     if (server->legacy && !needs_legacy(settings))
         give_legacy(server, NULL);
     snapshot_unref(old);
@@ -447,6 +511,8 @@ bool server_tend(struct server *server)
     uint64_t count = 0;
     while (read(server->fd, &count, sizeof count) < 0 && errno == EINTR) {
     }
+    if (atomic_exchange(&server->dual_write_changed, false) && server->outbox)
+        outbox_threads_wake(server->outbox->threads);
     end_old_outboxes(server, false);
     end_old_sources(server, false);
     return !server->old_outboxes && atomic_load(&server->stopped) == server->worker_count;
@@ -471,6 +537,8 @@ void server_free(struct server *server)
     retire_outbox(server);
     end_old_outboxes(server, true);
     subscriber_stop(server->subscriber);
+    /* It posts to the workers, so it must be gone before they are; until now they might have asked it for something. */
+    flag_keeper_stop(server->flags);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     event_lanes_stop(server->company.lanes);

@@ -7,9 +7,10 @@
 
 struct server;
 
-/* Opens the listeners, loads the legacy folder if an endpoint needs it, starts all threads. Takes the settings. NULL
+/* Finds the flags (which the overrides, copied, overrule), opens the listeners, loads the legacy folder, starts all
+ * threads. Takes the settings. NULL
  * with *err: ERR_CONFLICT when somebody else listens at the address, ERR_INVALID for settings that cannot be used. */
-struct server *server_start(struct settings *settings, struct err *err);
+struct server *server_start(struct settings *settings, const struct flag_overrides *overrides, struct err *err);
 
 /* Goes over to other settings; takes them. What needs a restart (settings_changes) stays as it was. False with *err
  * when they cannot be used: the old ones stay, but for the legacy folder's thread, which the system may refuse to

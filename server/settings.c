@@ -151,3 +151,35 @@ bool settings_cache_space(const struct settings *settings, struct cache_space *s
                                               [CACHE_TTL_LONG] = settings->ttl_long_s};
     return cache_space_init(space, slice_of(settings->redis_prefix), ttl_s, err) || err_wrap(err, "redis.prefix");
 }
+
+/* "endpoints.trades" is what read.trades is by default, "dual_write.trades" what the flag of that name is. */
+static enum flag flag_of(const struct config_row *row)
+{
+    static const char section[] = "endpoints.";
+    if (row->names != settings_sources)
+        return flag_find(slice_of(row->key));
+    struct buf name = BUF_INIT;
+    buf_printf(&name, "read.%s", row->key + sizeof section - 1);
+    enum flag flag = flag_find(buf_slice(&name));
+    buf_free(&name);
+    return flag;
+}
+
+void settings_flags(const struct settings *settings, struct flag_value values[FLAG_COUNT])
+{
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        values[i] = (struct flag_value){.mode = FLAG_LEGACY, .on = flag_kind((enum flag)i) == FLAG_KIND_SWITCH};
+    for (size_t i = 0; i < table.row_count; i++) {
+        enum flag flag = flag_of(&rows[i]);
+        if (flag == FLAG_COUNT)
+            continue;
+        const char *field = (const char *)settings + rows[i].offset;
+        enum settings_source source;
+        if (flag_kind(flag) == FLAG_KIND_READ) {
+            memcpy(&source, field, sizeof source);
+            values[flag].mode = source == SETTINGS_REPO ? FLAG_REPO : FLAG_LEGACY;
+        } else {
+            memcpy(&values[flag].on, field, sizeof values[flag].on);
+        }
+    }
+}

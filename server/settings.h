@@ -7,11 +7,12 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "cache/keys.h"
+#include "flags/flags.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where an endpoint's answers come from. */
+/* Where an endpoint's answers come from while its flag is not set. */
 enum settings_source { SETTINGS_LEGACY, SETTINGS_REPO };
 
 /* A field is its key with '_' for '.': "server.port" is server_port. Texts are owned and never NULL. Units, ranges and
@@ -54,6 +55,9 @@ size_t settings_changes(const struct settings *old, const struct settings *new, 
 
 /* The names and lifetimes in Redis that the settings give. False with *err for a bad redis.prefix. */
 bool settings_cache_space(const struct settings *settings, struct cache_space *space, struct err *err) MUST_CHECK;
+
+/* The values of flags that nobody set: endpoints.* and dual_write.*, and on for all others. */
+void settings_flags(const struct settings *settings, struct flag_value values[FLAG_COUNT]);
 
 /* The rows of settings.def. */
 const struct config_table *settings_table(void);

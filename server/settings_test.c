@@ -281,6 +281,25 @@ static void test_load_names_file_and_line(void **state)
     buf_free(&faults);
 }
 
+static void test_what_flags_are_by_default(void **state)
+{
+    (void)state;
+    struct settings *settings = parse("endpoints: {trades: legacy, analytics: legacy}\n"
+                                      "dual_write: {trades: true}\n");
+    struct flag_value values[FLAG_COUNT];
+    settings_flags(settings, values);
+    for (enum flag flag = 0; flag < FLAG_COUNT; flag++) {
+        bool is_switch = strncmp(flag_name(flag), "switch.", 7) == 0;
+        if (flag_kind(flag) == FLAG_KIND_READ)
+            assert_int_equal(values[flag].mode,
+                             flag == FLAG_READ_TRADES || flag == FLAG_READ_ANALYTICS ? FLAG_LEGACY : FLAG_REPO);
+        else
+            assert_int_equal(values[flag].on, is_switch || flag == FLAG_DUAL_WRITE_TRADES);
+        assert_int_equal(values[flag].share, 0);
+    }
+    settings_free(settings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_print_hides_passwords),
         cmocka_unit_test(test_ttl_zero_is_the_default),
         cmocka_unit_test(test_check_goes_across_keys),
+        cmocka_unit_test(test_what_flags_are_by_default),
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_load_names_file_and_line),
     };

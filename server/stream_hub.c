@@ -271,6 +271,13 @@ void stream_hub_answer(struct stream_hub *hub, struct http_request *request)
                         .status = 400, .code = "bad_parameter", .message = fault.message, .param = fault.param});
         return;
     }
+    if (hub->off) {
+        reply_error(request, settings,
+                    &(struct reply_fault){.status = 503,
+                                          .code = "switched_off",
+                                          .message = "an operator switched the live stream off for the moment"});
+        return;
+    }
     if (!hub->live) {
         reply_error(request, settings,
                     &(struct reply_fault){.status = 503,
@@ -325,6 +332,23 @@ static void end_source(struct stream_hub *hub)
     hub->url = hub->prefix = NULL;
 }
 
+/* `reason` is for the clients. */
+static void drop_all(struct stream_hub *hub, const char *reason, uint64_t *count)
+{
+    struct stream_client *next;
+    for (struct stream_client *client = LIST_FIRST(&hub->clients); client; client = next) {
+        next = LIST_NEXT(client, all);
+        drop(client, reason, count);
+    }
+}
+
+void stream_hub_switch(struct stream_hub *hub, bool on)
+{
+    hub->off = !on;
+    if (hub->off)
+        drop_all(hub, "switched_off", &hub->counts.dropped_switched_off);
+}
+
 bool stream_hub_apply(struct stream_hub *hub, const struct settings *settings, struct redis_client *commands,
                       struct err *err)
 {
@@ -334,11 +358,7 @@ bool stream_hub_apply(struct stream_hub *hub, const struct settings *settings, s
         arm_beat(hub);
     if (same_source(hub, settings))
         return true;
-    struct stream_client *next;
-    for (struct stream_client *client = LIST_FIRST(&hub->clients); client; client = next) {
-        next = LIST_NEXT(client, all);
-        drop(client, "reconfigured", &hub->counts.dropped_reconfigured);
-    }
+    drop_all(hub, "reconfigured", &hub->counts.dropped_reconfigured);
     end_source(hub);
     hub->url = mem_strndup(settings->redis_url, strlen(settings->redis_url));
     hub->prefix = mem_strndup(settings->redis_prefix, strlen(settings->redis_prefix));

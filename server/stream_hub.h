@@ -29,6 +29,7 @@ struct stream_counts {
     uint64_t dropped_slow;
     uint64_t dropped_shutdown;
     uint64_t dropped_reconfigured;
+    uint64_t dropped_switched_off;
 };
 
 struct stream_hub *stream_hub_new(struct event_base *base, struct stream_shared *shared);
@@ -39,6 +40,9 @@ struct stream_hub *stream_hub_new(struct event_base *base, struct stream_shared 
  * *err when the URL is bad; the stream is then unavailable. */
 bool stream_hub_apply(struct stream_hub *hub, const struct settings *settings, struct redis_client *commands,
                       struct err *err) MUST_CHECK;
+
+/* Off: its clients are dropped, and whoever comes is told to come later. On at first. */
+void stream_hub_switch(struct stream_hub *hub, bool on);
 
 /* Answers a GET or HEAD of the stream. */
 void stream_hub_answer(struct stream_hub *hub, struct http_request *request);

@@ -47,6 +47,7 @@ struct stream_hub {
     uint64_t delivery;                             /* number of the current one */
     struct event *beat;
     struct event *retry;
+    bool off;
     struct stream_counts counts;
 };
 

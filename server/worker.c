@@ -30,12 +30,13 @@ struct worker {
     struct event *beat;
     atomic_int_least64_t beat_ms;
     struct snapshot *snapshot;
-    struct worker_postgres *postgres; /* NULL: no endpoint needs it */
+    struct worker_postgres *postgres; /* NULL: none is configured */
     struct retired *retired;
     struct redis_client *redis; /* NULL: none is configured */
     struct cache_documents *documents;
     struct read_path read;
     struct ingest_door ingest;
+    struct admin_door admin;
     pthread_mutex_t report_lock; /* guards report */
     struct worker_report report;
     int listen_fd; /* -1 once the HTTP server owns it */
@@ -49,10 +50,11 @@ static void on_request(void *arg, struct http_request *request)
     struct health_view health = {
         .company = worker->company,
         .settings = worker->read.settings,
+        .flags = worker->read.flags,
         .documents = worker->read.legacy,
         .self = worker,
     };
-    dispatch_request(&worker->read, &worker->ingest, &health, request);
+    dispatch_request(&worker->read, &worker->ingest, &worker->admin, &health, request);
 }
 
 static bool streams_body(void *arg, const struct http_request *request)
@@ -196,13 +198,21 @@ static bool apply_answers(struct worker *worker, const struct settings *old, con
     return true;
 }
 
-static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, struct err *err)
+/* What flags switch apart from where answers come from. */
+static void apply_switches(struct worker *worker)
+{
+    const struct flag_state *states = worker->read.flags->states;
+    worker->ingest.off = !states[FLAG_SWITCH_INGEST].value.on;
+    stream_hub_switch(worker->read.stream, states[FLAG_SWITCH_STREAM].value.on);
+}
+
+/* Takes both references. */
+static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, struct flag_set *flags, struct err *err)
 {
     struct snapshot *old = worker->snapshot;
     worker->snapshot = snapshot;
-    worker->read.settings = snapshot_settings(snapshot);
-    worker->ingest.settings = worker->read.settings;
-    hot_clear(worker->read.hot);
+    read_path_go_by(&worker->read, snapshot_settings(snapshot), flags);
+    worker->ingest.settings = worker->admin.settings = worker->read.settings;
     bool good = true;
     if (!worker->postgres || !worker_postgres_fits(worker->postgres, snapshot)) {
         if (old)
@@ -217,6 +227,7 @@ static bool apply_snapshot(struct worker *worker, struct snapshot *snapshot, str
     good = apply_redis(worker, before, worker->read.settings, err) && good;
     good = stream_hub_apply(worker->read.stream, worker->read.settings, worker->redis, err) && good;
     good = apply_answers(worker, before, worker->read.settings, err) && good;
+    apply_switches(worker);
     if (worker->http) {
         struct http_limits limits = limits_of(worker->read.settings, worker->company->worker_count);
         http_server_set_limits(worker->http, &limits);
@@ -251,7 +262,7 @@ static bool make_answers(struct worker *worker, const struct settings *settings,
 }
 
 struct worker *worker_new(unsigned index, const struct worker_company *company, struct snapshot *snapshot,
-                          int listen_fd, struct err *err)
+                          struct flag_set *flags, int listen_fd, struct err *err)
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
     worker->index = index;
@@ -277,13 +288,14 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
                                           .offload = company->offload,
                                           .mailbox = worker->mailbox,
                                           .floors = &company->answers->floors};
+    worker->admin = (struct admin_door){.flags = company->flags, .mailbox = worker->mailbox};
     if (!make_answers(worker, snapshot_settings(snapshot), err))
         goto fail;
     if (!watch_beat(worker)) {
         (void)err_set(err, ERR_IO, "cannot set a timer");
         goto fail;
     }
-    if (!apply_snapshot(worker, snapshot_ref(snapshot), err))
+    if (!apply_snapshot(worker, snapshot_ref(snapshot), flag_set_ref(flags), err))
         goto fail;
     struct http_limits limits = limits_of(worker->read.settings, company->worker_count);
     worker->http = http_server_new(worker->base, &limits, on_request, worker);
@@ -329,20 +341,40 @@ static void post_parcel(struct worker *worker, mailbox_fn *fn, void *content)
     mailbox_post(worker->mailbox, fn, parcel);
 }
 
-static void on_snapshot(void *arg)
+struct orders {
+    struct snapshot *snapshot;
+    struct flag_set *flags;
+};
+
+/* Flags alone change far more often than settings. */
+static bool obey(struct worker *worker, struct snapshot *snapshot, struct flag_set *flags, struct err *err)
+{
+    if (snapshot != worker->snapshot)
+        return apply_snapshot(worker, snapshot, flags, err);
+    snapshot_unref(snapshot);
+    read_path_go_by(&worker->read, worker->read.settings, flags);
+    apply_switches(worker);
+    return true;
+}
+
+static void on_orders(void *arg)
 {
     struct parcel *parcel = arg;
     struct worker *worker = parcel->worker;
+    struct orders *orders = parcel->content;
     struct err err = ERR_INIT;
-    if (!apply_snapshot(worker, parcel->content, &err))
+    if (!obey(worker, orders->snapshot, orders->flags, &err))
         log_event(LOG_ERROR, "worker.reload_failed",
                   LOG_FIELDS(log_int("worker", worker->index), log_error_text(&err)));
+    free(orders);
     free(parcel);
 }
 
-void worker_take_snapshot(struct worker *worker, struct snapshot *snapshot)
+void worker_go_by(struct worker *worker, struct snapshot *snapshot, struct flag_set *flags)
 {
-    post_parcel(worker, on_snapshot, snapshot);
+    struct orders *orders = mem_alloc(sizeof *orders);
+    *orders = (struct orders){snapshot_ref(snapshot), flag_set_ref(flags)};
+    post_parcel(worker, on_orders, orders);
 }
 
 static void on_legacy(void *arg)
@@ -435,6 +467,7 @@ void worker_free(struct worker *worker)
     recent_free(worker->read.recent);
     hot_free(worker->read.hot);
     answer_cache_free(worker->read.answers);
+    flag_set_unref(worker->read.flags);
     (void)pthread_mutex_destroy(&worker->report_lock);
     snapshot_unref(worker->snapshot);
     if (worker->listen_fd >= 0)

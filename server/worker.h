@@ -6,6 +6,7 @@
 
 #include "ingest/event_lanes.h"
 #include "server/answer_cache.h"
+#include "server/flag_keeper.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
 #include "server/outbox_threads.h"
@@ -20,6 +21,7 @@ struct worker_company {
     struct event_lanes *lanes;
     struct answer_shared *answers;
     const struct outbox_board *outbox; /* NULL: nothing to tell of it */
+    struct flag_keeper *flags;         /* NULL: nothing to tell of it, and nothing to change */
     struct stream_shared *streams;
     int64_t started_mono_ms;
     unsigned worker_count;
@@ -30,14 +32,15 @@ struct worker_company {
     void *arg;
 };
 
-/* Takes the listening socket, also when it fails, and a reference to the snapshot. Does not run yet. */
+/* Takes the listening socket, also when it fails; holds the snapshot and the flags. Does not run yet. */
 struct worker *worker_new(unsigned index, const struct worker_company *company, struct snapshot *snapshot,
-                          int listen_fd, struct err *err);
+                          struct flag_set *flags, int listen_fd, struct err *err);
 /* Starts the thread. */
 bool worker_start(struct worker *worker, struct err *err) MUST_CHECK;
 
-/* From any thread: from now on the worker goes by these. Both hand over a reference. */
-void worker_take_snapshot(struct worker *worker, struct snapshot *snapshot);
+/* From any thread: from now on the worker goes by these, of which it holds references of its own. */
+void worker_go_by(struct worker *worker, struct snapshot *snapshot, struct flag_set *flags);
+/* The same for documents (NULL: none); hands over a reference. */
 void worker_take_legacy(struct worker *worker, struct legacy_documents *documents);
 
 /* From any thread, once: accepts no more, answers what is in flight, then ends the loop. */

@@ -269,7 +269,7 @@ def test_a_reload_turns_files_on(place, serve, demo, folder):
     server.reload()
     wait_until(lambda: os.path.exists(os.path.join(kept, "trades.json")), PATIENCE_S, "the file")
     same_content(load(os.path.join(kept, "trades.json")), load(os.path.join(demo, "trades.json")))
-    assert os.listdir(kept) == ["trades.json"]
+    assert data.files(kept) == ["trades.json"]
     wait_until(lambda: leader_metric(server, "legacy"), PATIENCE_S, "a leader")
     write_config(folder, os.path.basename(place.config), outbox__enabled=False)
     server.reload()
