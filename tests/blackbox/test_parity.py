@@ -240,9 +240,13 @@ def test_results_are_kept(demo, demo_dsn):
         Postgres.query("ALTER TABLE away RENAME TO parity_runs", demo_dsn)
 
 
+def hasty(folder):
+    """A configuration that does not wait long for a Postgres that is away."""
+    return write_config(folder, "hasty.yaml", postgres__connect_timeout_ms=500)
+
+
 def test_what_is_not_there(demo, demo_dsn, other, folder):
-    config = write_config(folder, "hasty.yaml", postgres__connect_timeout_ms=200)
-    told = ctl("--config", config, "parity", dsn=f"host={folder}/nowhere dbname=x", expect=2, NOF0_LEGACY_DIR=demo)
+    told = ctl("--config", hasty(folder), "parity", dsn=f"host={folder}/nowhere dbname=x", expect=2, NOF0_LEGACY_DIR=demo)
     lines = [line for line in told.out.splitlines() if "not compared: repo: " in line]
     assert len(lines) == 9 and not told.err and "9 endpoints: 9 not compared" in told.out, told
     nowhere = f"http://127.0.0.1:{free_port()}"
@@ -285,8 +289,8 @@ def test_a_server_that_falters(site, demo):
 
 
 class Watcher:
-    def __init__(self, *arguments, **settings):
-        self.process = ctl_start("parity", "--watch", "100ms", *arguments, **settings)
+    def __init__(self, *arguments, config=CONFIG, **settings):
+        self.process = ctl_start("--config", config, "parity", "--watch", "100ms", *arguments, **settings)
         self.lines = []
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -374,8 +378,8 @@ def test_a_watch_outlives_postgres(folder, template, demo, watch):
         dsn = server.new_database()
         ctl("migrate", "up", dsn=dsn)
         ctl("import", "--quiet", demo, dsn=dsn)
-        watcher = watch("trades", "leaderboard", *QUICK, dsn=dsn, NOF0_LEGACY_DIR=demo)
-        watcher.wait("^2 endpoints: 2 equal$")
+        watcher = watch("trades", "leaderboard", *QUICK, config=hasty(folder), dsn=dsn, NOF0_LEGACY_DIR=demo)
+        watcher.wait("2 endpoints: 2 equal$")
         server.kill()
         watcher.wait(r"^\S+Z 2 endpoints: 2 not compared$")
         watcher.wait("^  trades +not compared: repo: ")
