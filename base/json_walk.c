@@ -1,35 +1,7 @@
 /* Moving through a text that json_check found good. The text is trusted for its grammar only as far as the bounds: a
  * bad one ends the walk, it is never read beyond its end. */
 #include "base/json_read.h"
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-static const char *skip_space(const char *p, const char *end)
-{
-    while (p < end && is_space(*p))
-        p++;
-    return p;
-}
-
-/* p is on the opening quote. Returns behind the closing one, NULL when there is none. */
-static const char *skip_string(const char *p, const char *end)
-{
-    p++;
-    for (;;) {
-        const char *quote = memchr(p, '"', (size_t)(end - p));
-        if (!quote)
-            return NULL;
-        const char *before = quote;
-        while (before > p && before[-1] == '\\')
-            before--;
-        p = quote + 1;
-        if ((quote - before) % 2 == 0)
-            return p;
-    }
-}
+#include "base/json_skip.h"
 
 /* Behind the container that opens at p, by counting brackets outside strings. NULL when it does not close. */
 static const char *skip_container(const char *p, const char *end)
@@ -38,7 +10,7 @@ static const char *skip_container(const char *p, const char *end)
     while (p < end) {
         switch (*p) {
         case '"':
-            p = skip_string(p, end);
+            p = json_skip_string(p, end);
             if (!p)
                 return NULL;
             continue;
@@ -64,11 +36,11 @@ static const char *skip_value(const char *p, const char *end)
     if (p == end)
         return NULL;
     if (*p == '"')
-        return skip_string(p, end);
+        return json_skip_string(p, end);
     if (*p == '{' || *p == '[')
         return skip_container(p, end);
     const char *start = p;
-    while (p < end && !is_space(*p) && *p != ',' && *p != ']' && *p != '}')
+    while (p < end && !json_is_space(*p) && *p != ',' && *p != ']' && *p != '}')
         p++;
     return p > start ? p : NULL;
 }
@@ -87,7 +59,7 @@ static bool key_is(struct slice key, struct slice wanted)
 /* Calls on_element for each element of the array at p. Returns behind its end; NULL when stopped or malformed. */
 static const char *walk_array(const char *p, const char *end, const struct json_walk *walk)
 {
-    p = skip_space(p + 1, end);
+    p = json_skip_space(p + 1, end);
     if (p < end && *p == ']')
         return p + 1;
     for (size_t index = 0;; index++) {
@@ -95,12 +67,12 @@ static const char *walk_array(const char *p, const char *end, const struct json_
         p = skip_value(p, end);
         if (!p || !walk->on_element(walk->arg, index, (struct slice){element, (size_t)(p - element)}))
             return NULL;
-        p = skip_space(p, end);
+        p = json_skip_space(p, end);
         if (p < end && *p == ']')
             return p + 1;
         if (p == end || *p != ',')
             return NULL;
-        p = skip_space(p + 1, end);
+        p = json_skip_space(p + 1, end);
     }
 }
 
@@ -109,7 +81,7 @@ bool json_walk_array(struct slice text, bool (*on_element)(void *arg, size_t ind
     if (text.n == 0)
         return false;
     const char *end = text.p + text.n;
-    const char *p = skip_space(text.p, end);
+    const char *p = json_skip_space(text.p, end);
     struct json_walk walk = {.on_element = on_element, .arg = arg};
     return p < end && *p == '[' && walk_array(p, end, &walk) != NULL;
 }
@@ -119,14 +91,14 @@ static const char *walk_member(const char *p, const char *end, const struct json
     if (p == end || *p != '"')
         return NULL;
     const char *key = p + 1;
-    p = skip_string(p, end);
+    p = json_skip_string(p, end);
     if (!p)
         return NULL;
     struct slice name = {key, (size_t)(p - 1 - key)};
-    p = skip_space(p, end);
+    p = json_skip_space(p, end);
     if (p == end || *p != ':')
         return NULL;
-    p = skip_space(p + 1, end);
+    p = json_skip_space(p + 1, end);
     if (p < end && *p == '[' && walk->on_element && key_is(name, walk->array_key))
         return walk_array(p, end, walk);
     const char *value = p;
@@ -141,22 +113,22 @@ bool json_walk(struct slice text, const struct json_walk *walk)
     if (text.n == 0)
         return false;
     const char *end = text.p + text.n;
-    const char *p = skip_space(text.p, end);
+    const char *p = json_skip_space(text.p, end);
     if (p == end || *p != '{')
         return false;
-    p = skip_space(p + 1, end);
+    p = json_skip_space(p + 1, end);
     if (p < end && *p == '}')
         return true;
     for (;;) {
         p = walk_member(p, end, walk);
         if (!p)
             return false;
-        p = skip_space(p, end);
+        p = json_skip_space(p, end);
         if (p < end && *p == '}')
             return true;
         if (p == end || *p != ',')
             return false;
-        p = skip_space(p + 1, end);
+        p = json_skip_space(p + 1, end);
     }
 }
 

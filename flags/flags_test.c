@@ -185,12 +185,12 @@ static void sets_are_counted(void **state)
     content.states[FLAG_READ_TRADES].value.share = 26;
     assert_false(flag_set_equal(set, &content));
     content.states[FLAG_READ_TRADES].value.share = 25;
-    content.states[FLAG_SWITCH_ROLLOUT].value.on = true;
+    content.states[FLAG_SWITCH_CAPTURE].value.on = true;
     assert_false(flag_set_equal(set, &content));
-    content.states[FLAG_SWITCH_ROLLOUT].value.on = false;
-    content.states[FLAG_SWITCH_ROLLOUT].source = FLAG_FROM_ENVIRONMENT;
+    content.states[FLAG_SWITCH_CAPTURE].value.on = false;
+    content.states[FLAG_SWITCH_CAPTURE].source = FLAG_FROM_ENVIRONMENT;
     assert_false(flag_set_equal(set, &content));
-    content.states[FLAG_SWITCH_ROLLOUT].source = FLAG_FROM_CONFIG;
+    content.states[FLAG_SWITCH_CAPTURE].source = FLAG_FROM_CONFIG;
     content.version = 8;
     assert_false(flag_set_equal(set, &content));
     flag_set_unref(set);

@@ -109,8 +109,8 @@ static inline char parity_walk_peek(const struct walker *w, enum parity_side sid
 
 static inline void parity_walk_skip_space(const struct walker *w, struct pair *pair)
 {
-    pair->at[LEFT] = parity_scan_space(pair->at[LEFT], w->end[LEFT]);
-    pair->at[RIGHT] = parity_scan_space(pair->at[RIGHT], w->end[RIGHT]);
+    pair->at[LEFT] = json_skip_space(pair->at[LEFT], w->end[LEFT]);
+    pair->at[RIGHT] = json_skip_space(pair->at[RIGHT], w->end[RIGHT]);
 }
 
 #endif

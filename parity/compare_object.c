@@ -146,7 +146,7 @@ static enum walk take_keys(struct walker *w, struct pair *pair, struct slice *ke
     struct slice keys[2];
     for (int side = LEFT; side <= RIGHT; side++) {
         const char *end = parity_walk_peek(w, (enum parity_side)side, pair) == '"'
-                              ? parity_scan_string(pair->at[side], w->end[side])
+                              ? json_skip_string(pair->at[side], w->end[side])
                               : NULL;
         if (!end)
             return parity_walk_bad(w, (enum parity_side)side, pair->at[side], "expected a key");

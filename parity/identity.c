@@ -65,7 +65,7 @@ struct parity_identity parity_identity_of(const struct parity_identity_keys *key
     for (int i = 0; i < keys->alternatives; i++)
         search.missing[i] = keys->count[i];
     struct parity_identity identity = {.alternative = -1};
-    p = parity_scan_space(p, end);
+    p = json_skip_space(p, end);
     if (p == end || *p != '{')
         return identity;
     (void)parity_scan_members(p + 1, end, look_at_member, &search);

@@ -115,22 +115,6 @@ static void next_block(struct blocks *blocks, const char *p, const char *end, st
 
 /* -- Over values -------------------------------------------------------------------------------------------------- */
 
-const char *parity_scan_string(const char *p, const char *end)
-{
-    p++;
-    for (;;) {
-        const char *quote = memchr(p, '"', (size_t)(end - p));
-        if (!quote)
-            return NULL;
-        const char *before = quote;
-        while (before > p && before[-1] == '\\')
-            before--;
-        p = quote + 1;
-        if ((quote - before) % 2 == 0)
-            return p;
-    }
-}
-
 /* p is on the opening bracket. */
 static const char *scan_container(const char *p, const char *end)
 {
@@ -155,7 +139,7 @@ const char *parity_scan_value(const char *p, const char *end)
     if (p == end)
         return NULL;
     if (*p == '"')
-        return parity_scan_string(p, end);
+        return json_skip_string(p, end);
     if (*p == '{' || *p == '[')
         return scan_container(p, end);
     const char *start = p;
@@ -169,17 +153,17 @@ static const char *scan_key(const char *p, const char *end, struct slice *key)
 {
     if (p == end || *p != '"')
         return NULL;
-    const char *behind = parity_scan_string(p, end);
+    const char *behind = json_skip_string(p, end);
     if (!behind)
         return NULL;
     *key = (struct slice){p + 1, (size_t)(behind - p) - 2};
-    p = parity_scan_space(behind, end);
-    return p < end && *p == ':' ? parity_scan_space(p + 1, end) : NULL;
+    p = json_skip_space(behind, end);
+    return p < end && *p == ':' ? json_skip_space(p + 1, end) : NULL;
 }
 
 const char *parity_scan_members(const char *p, const char *end, parity_member_fn *on_member, void *arg)
 {
-    p = parity_scan_space(p, end);
+    p = json_skip_space(p, end);
     if (p < end && *p == '}')
         return p + 1;
     for (;;) {
@@ -188,16 +172,16 @@ const char *parity_scan_members(const char *p, const char *end, parity_member_fn
         p = value ? parity_scan_value(value, end) : NULL;
         if (!p || !on_member(arg, key, (struct slice){value, (size_t)(p - value)}))
             return NULL;
-        p = parity_scan_space(p, end);
+        p = json_skip_space(p, end);
         if (p == end || *p != ',')
             return p < end && *p == '}' ? p + 1 : NULL;
-        p = parity_scan_space(p + 1, end);
+        p = json_skip_space(p + 1, end);
     }
 }
 
 const char *parity_scan_elements(const char *p, const char *end, parity_element_fn *on_element, void *arg)
 {
-    p = parity_scan_space(p, end);
+    p = json_skip_space(p, end);
     if (p < end && *p == ']')
         return p + 1;
     for (;;) {
@@ -205,10 +189,10 @@ const char *parity_scan_elements(const char *p, const char *end, parity_element_
         p = parity_scan_value(element, end);
         if (!p || !on_element(arg, (struct slice){element, (size_t)(p - element)}))
             return NULL;
-        p = parity_scan_space(p, end);
+        p = json_skip_space(p, end);
         if (p == end || *p != ',')
             return p < end && *p == ']' ? p + 1 : NULL;
-        p = parity_scan_space(p + 1, end);
+        p = json_skip_space(p + 1, end);
     }
 }
 

@@ -4,20 +4,10 @@
 #define NOF0_PARITY_SCAN_H
 
 #include "base/json_read.h"
+#include "base/json_skip.h"
 #include "base/slice.h"
 
 #include <stdint.h>
-
-/* Behind blanks. */
-static inline const char *parity_scan_space(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
-        p++;
-    return p;
-}
-
-/* p is on the opening quote. Behind the closing one; NULL when there is none. */
-const char *parity_scan_string(const char *p, const char *end);
 
 /* Behind the value that begins at p, NULL when there is none or it does not end. */
 const char *parity_scan_value(const char *p, const char *end);
