@@ -73,6 +73,8 @@ const char *err_code_name(enum err_code code)
         return "not_found";
     case ERR_CONFLICT:
         return "conflict";
+    case ERR_REFUSED:
+        return "refused";
     case ERR_LIMIT:
         return "limit";
     case ERR_UNAVAILABLE:

@@ -12,6 +12,7 @@ enum err_code {
     ERR_INVALID,     /* the input is wrong; the text names the place */
     ERR_NOT_FOUND,   /* what was asked for does not exist */
     ERR_CONFLICT,    /* it exists already, with other content, or somebody else holds it */
+    ERR_REFUSED,     /* it could be done, but a rule forbids it now; the text says what is missing */
     ERR_LIMIT,       /* larger, deeper or more than the configured limit */
     ERR_UNAVAILABLE, /* a dependency is down; trying again later may help */
     ERR_TIMEOUT,     /* a dependency did not answer in time; trying again later may help */
