@@ -101,7 +101,13 @@ bool parity_guarded_change(struct session *session, const struct parity_need *ne
                            const struct flag_change *change, int64_t *version, struct err *err)
 {
     enum { ATTEMPTS = 5 };
+    const struct flag_value nobody = {.mode = FLAG_LEGACY};
     struct err own = ERR_INIT;
+    if (need->comparisons <= 0 || !parity_guards(change->flag, nobody, change->set ? change->value : configured)) {
+        struct flag_change plain = *change;
+        plain.forced = false;
+        return flag_store_change(session, &plain, version, err);
+    }
     for (int i = 1;; i++) {
         if (attempt(session, need, configured, *change, version, &own))
             return true;

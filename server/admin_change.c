@@ -3,12 +3,16 @@
 #include "base/log.h"
 #include "server/admin_reply.h"
 #include "server/admin_request.h"
+#include "server/flag_guard.h"
 
 /* A change under way; lives in the request's arena. */
 struct change {
     struct admin_door *door;
     struct http_request *request;
     struct flag_change asked;
+    /* From the settings that hold when it is asked: a reload may free those before its turn comes. */
+    struct parity_need need;
+    struct flag_value configured;
     int64_t version;
     struct flag_errand errand;
 };
@@ -17,7 +21,7 @@ struct change {
 static bool make_change(void *arg, struct session *session, struct err *err)
 {
     struct change *change = arg;
-    return flag_store_change(session, &change->asked, &change->version, err);
+    return parity_guarded_change(session, &change->need, change->configured, &change->asked, &change->version, err);
 }
 
 static void change_made(void *arg)
@@ -117,6 +121,8 @@ void admin_change(struct admin_door *door, struct http_request *request, enum fl
     change->asked.actor = actor_of(request, &wish);
     change->asked.reason = wish.reason;
     change->asked.forced = wish.force;
+    change->need = flag_guard_need(door->settings, flag);
+    change->configured = flag_guard_configured(door->settings, flag);
     change->errand = (struct flag_errand){
         .run = make_change, .changes = true, .mailbox = door->mailbox, .done = change_made, .arg = change};
     flag_keeper_run(door->flags, &change->errand);

@@ -110,6 +110,9 @@ void admin_fail_of(struct http_request *request, const struct settings *settings
     case ERR_CONFLICT:
         admin_fail(request, settings, 412, "precondition_failed", err->text, NULL);
         return;
+    case ERR_REFUSED:
+        admin_fail(request, settings, 409, "refused", err->text, NULL);
+        return;
     case ERR_INVALID:
         admin_fail(request, settings, 422, "invalid", err->text, NULL);
         return;

@@ -11,11 +11,16 @@ struct parity_need flag_guard_need(const struct settings *settings, enum flag fl
     return need;
 }
 
+struct flag_value flag_guard_configured(const struct settings *settings, enum flag flag)
+{
+    struct flag_value values[FLAG_COUNT];
+    settings_flags(settings, values);
+    return values[flag];
+}
+
 bool flag_guard_change(const struct settings *settings, struct session *session, const struct flag_change *change,
                        int64_t *version, struct err *err)
 {
     struct parity_need need = flag_guard_need(settings, change->flag);
-    struct flag_value configured[FLAG_COUNT];
-    settings_flags(settings, configured);
-    return parity_guarded_change(session, &need, configured[change->flag], change, version, err);
+    return parity_guarded_change(session, &need, flag_guard_configured(settings, change->flag), change, version, err);
 }

@@ -38,10 +38,10 @@ class Place:
         data.edit(self.files, "trades.json", lambda d: {**d, "trades": d["trades"][3:]})
         data.edit(self.files, "conversations.json", lambda d: {**d, "conversations": d["conversations"][1:]})
         self.settings = {"NOF0_POSTGRES_DSN": self.dsn, "NOF0_REDIS_URL": redis.url, "NOF0_LEGACY_DIR": self.files,
-                         "NOF0_ADMIN_TOKEN": ADMIN, "NOF0_INGEST_TOKEN": TOKEN}
+                         "NOF0_ADMIN_TOKEN": ADMIN, "NOF0_INGEST_TOKEN": TOKEN, "NOF0_GUARD_COMPARISONS": 0}
 
     def reset(self):
-        Postgres.query("TRUNCATE feature_flags", self.dsn)
+        Postgres.query("TRUNCATE feature_flags, parity_runs", self.dsn)
         with RedisClient(self.redis.socket) as redis:
             redis("FLUSHALL")
 
@@ -71,8 +71,8 @@ def admin(server, method, path, body=None, token=ADMIN, match="*", **query):
 
 
 def put(server, flag, value, reason="a test", **more):
-    """Sets a flag; the state after it. Guards are not what this file is about."""
-    reply = admin(server, "PUT", f"/flags/{flag}", {"value": value, "reason": reason, "force": True, **more})
+    """Sets a flag; the state after it."""
+    reply = admin(server, "PUT", f"/flags/{flag}", {"value": value, "reason": reason, **more})
     assert reply.status == 200, repr(reply)
     state = reply.json()
     assert reply.header("ETag") == f'"v{state["version"]}"'
@@ -114,7 +114,7 @@ def test_a_change_reaches_every_instance(place, serve):
     assert metrics(two)["nof0_flags_store_up"] == 1
     assert metrics(two)["nof0_flags_sets_total"] >= 1
 
-    reply = admin(two, "DELETE", "/flags/read.leaderboard?reason=rows%20again&actor=bob&force=true")
+    reply = admin(two, "DELETE", "/flags/read.leaderboard?reason=rows%20again&actor=bob")
     assert reply.status == 200 and reply.json()["stored"] is None and reply.json()["source"] == "config"
     wait_until(lambda: body(one.get("/api/leaderboard")) == rows, PATIENCE_S, "back at the rows")
     log = admin(one, "GET", "/flags/read.leaderboard/history?limit=2").json()["changes"]
@@ -180,6 +180,60 @@ def test_what_admin_refuses(place, serve):
     closed = serve(**{**place.settings, "NOF0_ADMIN_TOKEN": ""})
     for token in (None, ""):
         assert admin(closed, "GET", "/flags", token=token).status == 404
+
+
+def compared(place, endpoint, comparisons, mismatches=0, ago=30):
+    """Comparisons that ended so many seconds ago."""
+    Postgres.query("INSERT INTO parity_runs (endpoint, origin, instance, left_source, right_source, started_at, ended_at,"
+                   " comparisons, mismatches, unsettled, failures, shed) SELECT %s, 'check', 'test', 'legacy', 'repo',"
+                   " now() - interval '1 s' * %s, now() - interval '1 s' * %s, %s, %s, 0, 0, 0",
+                   place.dsn, endpoint, ago + 5, ago, comparisons, mismatches)
+
+
+def test_the_guard(place, serve):
+    server = serve(**place.settings | {"NOF0_GUARD_COMPARISONS": 10, "NOF0_GUARD_AGE_S": 3600, "NOF0_READ": "legacy"})
+
+    def ask(method, flag, value=None, match="*", **more):
+        wish = {"reason": "a test", **more} | ({"value": value} if value else {})
+        return admin(server, method, f"/flags/{flag}", wish, match=match)
+
+    def refused(method, flag, value, *texts, **more):
+        reply = ask(method, flag, value, **more)
+        error = reply.error()
+        assert (reply.status, error["code"]) == (409, "refused"), repr(reply)
+        assert all(text in error["message"] for text in (flag, *texts)), error
+        assert "param" not in error
+
+    def done(method, flag, value=None, forced=False, **more):
+        reply = ask(method, flag, value, **more)
+        assert reply.status == 200, repr(reply)
+        log = admin(server, "GET", f"/flags/{flag}/history?limit=1").json()["changes"]
+        assert (log[0]["to"], log[0]["forced"]) == (value, forced)
+
+    refused("PUT", "read.analytics", "repo", "analytics_all has 0 of the 10", "analytics_one has 0 of", "3600 s")
+    done("PUT", "read.analytics", "shadow")
+    compared(place, "analytics_all", 10)
+    compared(place, "analytics_one", 9)
+    refused("PUT", "read.analytics", "canary:0.5", "analytics_one has 9 of the 10")
+    compared(place, "analytics_one", 1)
+    done("PUT", "read.analytics", "canary:0.5")
+    compared(place, "analytics_all", 50, mismatches=1, ago=20)
+    refused("PUT", "read.analytics", "canary:1", "analytics_all has 0 of the 10 comparisons since the last difference")
+    refused("PUT", "read.analytics", "repo", "analytics_all", match=f'"v{state(server, "read.analytics")["version"]}"')
+    assert ask("PUT", "read.analytics", "repo", match='"v1234"').status == 412
+    assert state(server, "read.analytics")["value"] == "canary:0.5"
+    done("PUT", "read.analytics", "canary:0.25")
+    done("PUT", "read.analytics", "repo", force=True, forced=True)
+    done("PUT", "read.analytics", "legacy", force=True)
+    done("DELETE", "read.analytics")
+    done("PUT", "switch.ingest", "off")
+    compared(place, "analytics_all", 10, ago=10)
+    done("PUT", "read.analytics", "repo", force=True)
+    # The settings that hold when it is asked.
+    server_without = serve(**place.settings)
+    reply = admin(server_without, "PUT", "/flags/read.trades", {"value": "repo", "reason": "no guard"})
+    assert reply.status == 200 and not Postgres.query(
+        "SELECT forced FROM feature_flag_changes ORDER BY id DESC LIMIT 1", place.dsn)[0][0]
 
 
 def test_a_canary_is_sticky_and_monotone(place, serve):
@@ -330,7 +384,7 @@ def test_the_last_flags_hold(place, serve, folder, template):
         postgres.kill()
         wait_until(lambda: metrics(server)["nof0_flags_store_up"] == 0, PATIENCE_S, "the store is away")
         assert side(server) == "legacy"
-        reply = admin(server, "PUT", "/flags/read.trades", {"value": "repo", "reason": "no", "force": True})
+        reply = admin(server, "PUT", "/flags/read.trades", {"value": "repo", "reason": "no"})
         assert (reply.status, reply.error()["code"]) == (503, "unavailable")
         by_mirror = serve(**{**settings, "NOF0_FLAGS_KEEP_FILE": ""}, wait="/healthz")
         assert state(by_mirror, "read.trades")["version"] == version and side(by_mirror) == "legacy"
@@ -407,7 +461,7 @@ class Flipper(threading.Thread):
                     n = self.flips * 4 + self.number
                     flag, value = FLIPPED[n % len(FLIPPED)], VALUES[n // len(FLIPPED) % len(VALUES)]
                     reply = client.request(
-                        "PUT", f"/admin/flags/{flag}", json.dumps({"value": value, "reason": "flip", "force": True}),
+                        "PUT", f"/admin/flags/{flag}", json.dumps({"value": value, "reason": "flip"}),
                         {"Authorization": f"Bearer {ADMIN}", "If-Match": "*"})
                     assert reply.status == 200, repr(reply)
                     self.flips += 1
