@@ -4,15 +4,12 @@
 #include "cli/parity_arguments.h"
 #include "cli/parity_render.h"
 #include "cli/parity_watch.h"
+#include "cli/terminal.h"
 #include "server/settings.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* clang-format off */
@@ -41,21 +38,6 @@ static const char usage[] =
     "\n"
     "Exit codes: 0 equal, 1 different, 2 something could not be compared, whatever else was found.\n";
 /* clang-format on */
-
-static bool wants_color(enum parity_color color)
-{
-    const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
-    if (color != PARITY_COLOR_AUTO)
-        return color == PARITY_COLOR_ALWAYS;
-    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
-}
-
-static size_t terminal_width(void)
-{
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 /* The result is kept unless the user says no; that it could not be is told and changes nothing else. */
 static void keep(void *arg, const struct parity_check *check)
@@ -101,16 +83,9 @@ static int watch(struct parity_check *check, struct parity_arguments *arguments,
     return parity_watch(check, &options);
 }
 
-/* From now on SIGINT and SIGTERM make the returned descriptor readable instead of ending the process; -1 when the
- * system does not let us. */
-static int catch_stop(void)
+static bool wants_color(enum parity_color color)
 {
-    sigset_t stop;
-    (void)sigemptyset(&stop);
-    (void)sigaddset(&stop, SIGINT);
-    (void)sigaddset(&stop, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &stop, NULL);
-    return signalfd(-1, &stop, SFD_CLOEXEC);
+    return color == PARITY_COLOR_AUTO ? terminal_has_color() : color == PARITY_COLOR_ALWAYS;
 }
 
 int cmd_parity(struct cli_context *context, int argc, char **argv)
@@ -131,7 +106,7 @@ int cmd_parity(struct cli_context *context, int argc, char **argv)
     /* What the log would say of a Postgres that is away stands in the result. */
     log_setup(STDERR_FILENO, LOG_ERROR, arguments.check.settings->log_format);
     /* A single check is simply ended by a signal; it changes nothing. */
-    if (arguments.watch_ms && (arguments.check.stop_fd = catch_stop()) < 0)
+    if (arguments.watch_ms && (arguments.check.stop_fd = terminal_catch_stop()) < 0)
         return cli_fail("parity", "cannot wait for signals: %s", strerror(errno));
     struct parity_check *check = parity_check_open(&arguments.check, &err);
     if (!check)

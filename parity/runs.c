@@ -89,6 +89,36 @@ bool parity_green_load(struct session *session, const char *endpoint, int64_t ag
     return good || err_wrap(err, "parity_runs");
 }
 
+static const char tally_sql[] =
+    "SELECT coalesce(sum(comparisons - unsettled) FILTER (WHERE inside), 0)::bigint,"
+    " coalesce(sum(mismatches) FILTER (WHERE inside OR $4), 0)::bigint,"
+    " coalesce(sum(failures) FILTER (WHERE inside), 0)::bigint"
+    " FROM (SELECT *, started_at >= 'epoch'::timestamptz + $2 * interval '1 microsecond' AS inside FROM parity_runs"
+    "  WHERE endpoint = $1 AND left_source = 'legacy' AND right_source = 'repo'"
+    "  AND ended_at >= 'epoch'::timestamptz + $2 * interval '1 microsecond'"
+    "  AND ($3 = 0 OR started_at < 'epoch'::timestamptz + $3 * interval '1 microsecond')) AS r";
+
+bool parity_tally_load(struct session *session, const char *endpoint, int64_t since_us, int64_t until_us,
+                       bool overlapping, struct parity_tally *tally, struct err *err)
+{
+    struct arena *arena = arena_new(0);
+    struct params params = params_on(arena);
+    params_add_text(&params, slice_of(endpoint));
+    params_add_i64(&params, since_us);
+    params_add_i64(&params, until_us);
+    params_add_bool(&params, overlapping);
+    PGresult *result = session_query(session, tally_sql, &params, err);
+    bool good = result && (PQntuples(result) == 1 ||
+                           err_set(err, ERR_INTERNAL, "the sum of parity_runs has %d rows", PQntuples(result)));
+    if (good)
+        *tally = (struct parity_tally){.comparisons = (uint64_t)cell_i64(result, 0, 0).v,
+                                       .mismatches = (uint64_t)cell_i64(result, 0, 1).v,
+                                       .failures = (uint64_t)cell_i64(result, 0, 2).v};
+    PQclear(result);
+    arena_free(arena);
+    return good || err_wrap(err, "parity_runs");
+}
+
 bool parity_runs_prune(struct session *session, int64_t keep_s, struct err *err)
 {
     struct arena *arena = arena_new(0);

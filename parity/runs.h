@@ -38,6 +38,19 @@ struct parity_green {
 bool parity_green_load(struct session *session, const char *endpoint, int64_t age_s, struct parity_green *green,
                        struct err *err) MUST_CHECK;
 
+/* What comparisons of legacy with repo found of an endpoint since a moment. */
+struct parity_tally {
+    uint64_t comparisons; /* that settled, in stretches that began since then */
+    uint64_t mismatches;
+    uint64_t failures;
+};
+
+/* Sums up the stretches from `since_us` (of the clock of the database) until `until_us` (0: without end). With
+ * `overlapping` the mismatches of a stretch that began before and ended later count too, since they may lie behind the
+ * moment; its comparisons never do. */
+bool parity_tally_load(struct session *session, const char *endpoint, int64_t since_us, int64_t until_us,
+                       bool overlapping, struct parity_tally *tally, struct err *err) MUST_CHECK;
+
 /* Deletes stretches that ended more than `keep_s` seconds ago. */
 bool parity_runs_prune(struct session *session, int64_t keep_s, struct err *err) MUST_CHECK;
 

@@ -182,6 +182,34 @@ static void sums_are_those_of_a_plain_count(void **state)
     }
 }
 
+static void a_tally_is_of_a_time(void **state)
+{
+    struct session *session = session_of(state);
+    struct parity_tally tally;
+    struct err err = ERR_INIT;
+    store(session, (struct parity_run){.comparisons = 1, .mismatches = 1}, 900, 800); /* before */
+    store(session, (struct parity_run){.comparisons = 20, .mismatches = 2, .failures = 7}, 700,
+          500); /* over the border */
+    store(session, (struct parity_run){.comparisons = 300, .unsettled = 10, .failures = 3}, 550, 450);
+    store(session, (struct parity_run){.comparisons = 4000, .mismatches = 5}, 300, 200);
+    store(session, (struct parity_run){.comparisons = 9, .mismatches = 9, .endpoint = "positions"}, 300, 200);
+    store(session, (struct parity_run){.comparisons = 9, .mismatches = 9, .right = "/copy"}, 300, 200);
+    static const struct {
+        int64_t until_s; /* ago; 0: without end */
+        bool overlapping;
+        uint64_t comparisons, mismatches;
+    } cases[] = {{0, false, 4290, 5}, {0, true, 4290, 7}, {400, false, 290, 0}, {400, true, 290, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t now_us = clock_wall_ms() * 1000;
+        int64_t until_us = cases[i].until_s ? now_us - cases[i].until_s * 1000000 : 0;
+        assert_true(parity_tally_load(session, "trades", now_us - INT64_C(600000000), until_us, cases[i].overlapping,
+                                      &tally, &err));
+        assert_int_equal(tally.comparisons, cases[i].comparisons);
+        assert_int_equal(tally.mismatches, cases[i].mismatches);
+        assert_int_equal(tally.failures, 3);
+    }
+}
+
 static void old_rows_go(void **state)
 {
     struct session *session = session_of(state);
@@ -201,6 +229,7 @@ int main(void)
         cmocka_unit_test(only_the_time_asked_for_counts),
         cmocka_unit_test(a_mismatch_undoes_what_lies_before_it),
         cmocka_unit_test(sums_are_those_of_a_plain_count),
+        cmocka_unit_test(a_tally_is_of_a_time),
         cmocka_unit_test(old_rows_go),
     };
     return cmocka_run_group_tests(tests, set_up, session_testing_stop);
