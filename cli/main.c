@@ -2,6 +2,7 @@
 #include "cli/cli_internal.h"
 #include "cli/cmd_cache.h"
 #include "cli/cmd_capture.h"
+#include "cli/cmd_cutover.h"
 #include "cli/cmd_demo.h"
 #include "cli/cmd_export.h"
 #include "cli/cmd_import.h"
@@ -32,6 +33,7 @@ static const struct command commands[] = {
     {"keys", cmd_keys, "list the names in Redis, or look for ones that do not belong there"},
     {"outbox", cmd_outbox, "see what follows changes: how far it is, what failed; or have it all done now"},
     {"parity", cmd_parity, "compare what two sources say: legacy files, Postgres, servers, folders"},
+    {"cutover", cmd_cutover, "walk an endpoint from legacy files to rows; see where all stand"},
     {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},
 };
 

@@ -39,6 +39,8 @@ SEEDS = [
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab", b"a=1&b=%20&c=%zz&a=2", b"limit=5&model_id=gpt-5",
     b"gzip, deflate;q=0.5, identity;q=0", b'W/"x", "y", *', b"lastHourlyMarker=198",
     b"server:\n  port: ${NOF0_PORT:-8888}\n  host: '127.0.0.1'\nlog: {level: info}\n", b"a: &x [1, *x]\n", b"${A:-${B}}",
+    b"name: x\nparallel: 2\ndefaults: {soak: 10s, comparisons: 5}\nsteps: &s\n  - {to: shadow}\n  - {to: \"canary:5\"}\n"
+    b"  - to: repo\nendpoints:\n  trades:\n  positions: {on_difference: stay, steps: *s}\n",
     b"redis://user:p%40ss@host:6379/2", b"unix:///tmp/redis.sock?db=1", b"rediss://[::1]:6380",
     b"postgres://u:p@h1,h2:5432/db?sslmode=require", b"host='a b' password=x\\'y",
     b"*2\r\n$3\r\nfoo\r\n:12\r\n", b"-- up\nCREATE TABLE a (b int);\n-- down\nDROP TABLE a;\n",
