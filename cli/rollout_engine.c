@@ -181,7 +181,7 @@ void rollout_put_note(struct buf *out, const struct rollout_track *track, const 
 {
     switch (position->state) {
     case ROLLOUT_WAITING:
-        buf_append_str(out, "waits for others to arrive");
+        buf_append_str(out, "for others to arrive");
         break;
     case ROLLOUT_SOAKING:
         rollout_time_put(out, position->soak_left_us);

@@ -66,6 +66,16 @@ static bool load_begun(struct session *session, struct taking *taking, struct er
     return result != NULL;
 }
 
+/* Whether the plan goes by what was compared since the flag's last change. Of an endpoint that arrived or is held,
+ * which may be so for months, it does not, and need not sum it up each time. */
+static bool goes_by_comparisons(const struct rollout_track *track, const struct rollout_sight *sight, int64_t now_us)
+{
+    const int64_t us_per_ms = 1000;
+    int64_t soak_us = track->steps[track->step_count - 1].soak_ms * us_per_ms;
+    bool arrived = sight->value.mode == FLAG_REPO && now_us - sight->since_us >= soak_us;
+    return sight->since_us && sight->value.mode != FLAG_LEGACY && (sight->ours || !sight->begun) && !arrived;
+}
+
 /* What was compared since the flag's last change. */
 static bool load_comparisons(struct session *session, const struct settings *settings, enum flag flag,
                              struct rollout_sight *sight, struct err *err)
@@ -116,7 +126,7 @@ static bool take_all(struct session *session, const struct settings *settings, c
     if (!flag_store_latest(session, take_latest, taking, err) || !load_begun(session, taking, err))
         return false;
     for (size_t i = 0; i < taking->plan->track_count; i++) {
-        if (look->sights[i].since_us &&
+        if (goes_by_comparisons(&taking->plan->tracks[i], &look->sights[i], look->now_us) &&
             !load_comparisons(session, settings, taking->plan->tracks[i].flag, &look->sights[i], err))
             return false;
     }
