@@ -362,7 +362,10 @@ static bool confirm(void *arg, const struct rollout_track *track, const struct r
     buf_append_str(&text, " -> ");
     flag_value_put(&text, track->flag, position->to);
     buf_printf(&text, ": %s\n  verified: ", what_it_means(position->to));
-    rollout_put_reason(&text, track, sight, position);
+    if (sight->value.mode == FLAG_LEGACY)
+        buf_append_str(&text, "files and rows say the same in the check above");
+    else
+        rollout_put_reason(&text, track, sight, position);
     buf_append_char(&text, '\n');
     if (!walk->yes)
         buf_append_str(&text, "go on? [y/N] ");

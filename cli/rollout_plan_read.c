@@ -288,13 +288,14 @@ static void check_step(struct reader *r, const yaml_node_t *node, const struct r
         return;
     }
     if (repo && draft->has_comparisons && draft->step.comparisons > 0)
-        fault(r, node, "asks for comparisons in repo, where none are made");
+        fault(r, node, "asks for comparisons in repo, which has only a soak");
     if (repo)
         draft->step.comparisons = 0;
-    if (track->step_count == 0 || r->faulty)
+    if (track->step_count == 0)
         return;
     const struct rollout_step *before = &track->steps[track->step_count - 1];
-    if (rollout_rank(draft->step.to) > rollout_rank(before->to))
+    uint32_t ranks[2] = {rollout_rank(before->to), rollout_rank(draft->step.to)};
+    if (ranks[0] == 0 || ranks[1] == 0 || ranks[1] > ranks[0]) /* 0: it was wrong, which was said */
         return;
     struct buf what = BUF_INIT;
     flag_value_put(&what, FLAG_READ_TRADES, draft->step.to);

@@ -144,7 +144,7 @@ static void faults_name_file_line_and_key(void **state)
         {"name: x\nsteps: [{to: repo}, {to: repo}]\n",
          "p:2: steps[2]: repo does not lead on from repo of the step before\n"},
         {"name: x\nsteps: [{to: repo, comparisons: 5}]\n",
-         "p:2: steps[1]: asks for comparisons in repo, where none are made\n"},
+         "p:2: steps[1]: asks for comparisons in repo, which has only a soak\n"},
         {"name: x\nsteps: [{to: repo, soak: !!int 5}]\n",
          "p:2: steps[1].soak: has a tag (\"!...\"), which is not read\n"},
         {"name: x\nsteps: [{to: repo}\n",

@@ -163,6 +163,11 @@ static enum outcome resume_track(struct runner *runner, size_t at, struct err *e
         if (version == expected)
             break; /* somebody else was faster */
     }
+    if (count && outcome == GOOD && version != sight->version) {
+        buf_clear(&text);
+        buf_printf(&text, "%s goes on: %s", rollout_flag_name(track->flag), options->reason);
+        rollout_view_say(options->view, "resumed", buf_cstr(&text));
+    }
     buf_free(&text);
     return outcome;
 }
