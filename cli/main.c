@@ -5,6 +5,7 @@
 #include "cli/cmd_cutover.h"
 #include "cli/cmd_demo.h"
 #include "cli/cmd_export.h"
+#include "cli/cmd_flags.h"
 #include "cli/cmd_import.h"
 #include "cli/cmd_ingest.h"
 #include "cli/cmd_keys.h"
@@ -32,6 +33,7 @@ static const struct command commands[] = {
     {"cache", cmd_cache, "fill Redis from Postgres, compare the two, count or drop what is there"},
     {"keys", cmd_keys, "list the names in Redis, or look for ones that do not belong there"},
     {"outbox", cmd_outbox, "see what follows changes: how far it is, what failed; or have it all done now"},
+    {"flags", cmd_flags, "see and change the feature flags; carry out a rollout plan"},
     {"parity", cmd_parity, "compare what two sources say: legacy files, Postgres, servers, folders"},
     {"cutover", cmd_cutover, "walk an endpoint from legacy files to rows; see where all stand"},
     {"demo", cmd_demo, "make a folder of legacy JSON files from a simulated market"},

@@ -161,6 +161,24 @@ bool flag_store_history(struct session *session, enum flag flag, int64_t after, 
     return good;
 }
 
+bool flag_store_follow(struct session *session, int64_t after, flag_logged_fn *on_logged, void *arg, int64_t *newest,
+                       struct err *err)
+{
+    struct arena *arena = arena_new(0);
+    struct params params = params_on(arena);
+    params_add_i64(&params, after);
+    /* First, so that the highest id is not above what the rows tell of. */
+    PGresult *result = session_query(session, "SELECT coalesce(max(id), 0) FROM feature_flag_changes", NULL, err);
+    if (result && newest)
+        *newest = cell_i64(result, 0, 0).v;
+    bool good =
+        result && read_logged(session, "SELECT " LOGGED_COLUMNS " FROM feature_flag_changes WHERE id > $1 ORDER BY id",
+                              &params, on_logged, arg, err);
+    PQclear(result);
+    arena_free(arena);
+    return good;
+}
+
 bool flag_store_latest(struct session *session, flag_logged_fn *on_logged, void *arg, struct err *err)
 {
     return read_logged(session,

@@ -66,7 +66,13 @@ typedef bool flag_logged_fn(void *arg, const struct flag_logged *logged);
 bool flag_store_history(struct session *session, enum flag flag, int64_t after, int64_t most, flag_logged_fn *on_logged,
                         void *arg, struct err *err) MUST_CHECK;
 
-/* The same for the newest change of each flag that was ever changed, newest first. */
+/* Calls on_logged for all changes with an id above `after`, oldest first, until it returns false. Ids are given in the
+ * order of the commits, so that who asks again with the last id that he saw misses none. *newest (may be NULL) receives
+ * the highest id in the log, 0 when it is empty. */
+bool flag_store_follow(struct session *session, int64_t after, flag_logged_fn *on_logged, void *arg, int64_t *newest,
+                       struct err *err) MUST_CHECK;
+
+/* As flag_store_history for the newest change of each flag that was ever changed, newest first. */
 bool flag_store_latest(struct session *session, flag_logged_fn *on_logged, void *arg, struct err *err) MUST_CHECK;
 
 /* Writes the rows into Redis under the registered key, unless newer ones are there. */

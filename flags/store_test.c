@@ -111,6 +111,34 @@ static void changes_are_kept_and_logged(void **state)
     buf_free(&log);
 }
 
+static void the_log_can_be_followed(void **state)
+{
+    struct session *session = session_testing_of(state);
+    struct buf log = BUF_INIT;
+    struct err err = ERR_INIT;
+    int64_t newest = -1;
+    start_empty(session);
+    assert_true(flag_store_follow(session, 0, put_logged, &log, &newest, &err));
+    assert_int_equal(newest, 0);
+    assert_int_equal(log.len, 0);
+    static const char *const values[] = {"shadow", "repo", NULL};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct flag_change change = change_to(FLAG_READ_TRADES, values[i]);
+        (void)must(session, &change);
+    }
+    session_testing_must(session, "INSERT INTO feature_flag_changes (name, to_value, origin, actor, reason, forced)"
+                                  " VALUES ('read.of_a_newer_program', 'x', 'operator', 'a', 'r', false)");
+    assert_true(flag_store_follow(session, 1, put_logged, &log, &newest, &err));
+    assert_int_equal(newest, 4);
+    assert_true(flag_store_follow(session, 0, only_one, &log, NULL, &err));
+    assert_true(flag_store_follow(session, INT64_MAX, put_logged, &log, &newest, &err));
+    assert_int_equal(newest, 4);
+    assert_string_equal(buf_cstr(&log), "2 read.trades shadow>repo operator somebody a test\n"
+                                        "3 read.trades repo>- operator somebody a test\n"
+                                        "1 read.trades ->shadow operator somebody a test\n");
+    buf_free(&log);
+}
+
 static void the_same_value_is_no_change(void **state)
 {
     struct session *session = session_testing_of(state);
@@ -367,15 +395,11 @@ static void a_change_waits_for_the_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(changes_are_kept_and_logged),
-        cmocka_unit_test(the_same_value_is_no_change),
-        cmocka_unit_test(versions_are_checked),
-        cmocka_unit_test(texts_must_be_fit_to_print),
-        cmocka_unit_test(the_log_stays),
-        cmocka_unit_test(what_is_not_known_is_left_out),
-        cmocka_unit_test(changes_are_told),
-        cmocka_unit_test(two_writers_lose_nothing),
-        cmocka_unit_test(a_change_waits_for_the_others),
+        cmocka_unit_test(changes_are_kept_and_logged),   cmocka_unit_test(the_log_can_be_followed),
+        cmocka_unit_test(the_same_value_is_no_change),   cmocka_unit_test(versions_are_checked),
+        cmocka_unit_test(texts_must_be_fit_to_print),    cmocka_unit_test(the_log_stays),
+        cmocka_unit_test(what_is_not_known_is_left_out), cmocka_unit_test(changes_are_told),
+        cmocka_unit_test(two_writers_lose_nothing),      cmocka_unit_test(a_change_waits_for_the_others),
     };
     return cmocka_run_group_tests(tests, set_up, session_testing_stop);
 }

@@ -32,7 +32,7 @@ struct history {
 static bool on_logged(void *arg, const struct flag_logged *logged)
 {
     struct history *history = arg;
-    admin_put_logged(&history->w, logged);
+    flag_logged_put(&history->w, logged);
     return true;
 }
 
@@ -82,7 +82,7 @@ static void answer_history(struct admin_door *door, struct http_request *request
 
 static void answer_flags(struct admin_door *door, struct http_request *request, enum flag flag)
 {
-    struct flag_keeper_view *view = arena_zalloc(http_request_arena(request), sizeof *view);
+    struct flag_view *view = arena_zalloc(http_request_arena(request), sizeof *view);
     flag_keeper_view(door->flags, view);
     if (flag == FLAG_COUNT)
         admin_reply_flags(request, view);

@@ -27,7 +27,7 @@ static bool make_change(void *arg, struct session *session, struct err *err)
 static void change_made(void *arg)
 {
     struct change *change = arg;
-    struct flag_keeper_view *view = arena_zalloc(http_request_arena(change->request), sizeof *view);
+    struct flag_view *view = arena_zalloc(http_request_arena(change->request), sizeof *view);
     if (change->errand.err.code != ERR_NONE) {
         admin_fail_of(change->request, change->door->settings, &change->errand.err);
         return;

@@ -5,14 +5,9 @@
 #include "server/flag_keeper.h"
 #include "server/reply.h"
 
-struct json_writer;
-
 /* All flags; one flag. Both with the ETag that If-Match takes. */
-void admin_reply_flags(struct http_request *request, const struct flag_keeper_view *view);
-void admin_reply_flag(struct http_request *request, const struct flag_keeper_view *view, enum flag flag);
-
-/* One change of the log as an object. */
-void admin_put_logged(struct json_writer *w, const struct flag_logged *logged);
+void admin_reply_flags(struct http_request *request, const struct flag_view *view);
+void admin_reply_flag(struct http_request *request, const struct flag_view *view, enum flag flag);
 
 /* An error. `param` may be NULL. */
 void admin_fail(struct http_request *request, const struct settings *settings, unsigned status, const char *code,

@@ -441,7 +441,7 @@ struct flag_set *flag_keeper_set(struct flag_keeper *keeper)
     return set;
 }
 
-void flag_keeper_view(struct flag_keeper *keeper, struct flag_keeper_view *view)
+void flag_keeper_view(struct flag_keeper *keeper, struct flag_view *view)
 {
     (void)pthread_mutex_lock(&keeper->lock);
     view->set = *keeper->set;

@@ -5,7 +5,7 @@
 #define NOF0_SERVER_FLAG_KEEPER_H
 
 #include "base/buf.h"
-#include "flags/store.h"
+#include "flags/view.h"
 #include "server/mailbox.h"
 #include "server/snapshot.h"
 
@@ -36,14 +36,8 @@ void flag_keeper_stop(struct flag_keeper *keeper);
 /* The present set, with a reference for the caller. */
 struct flag_set *flag_keeper_set(struct flag_keeper *keeper);
 
-/* What the present set follows from. */
-struct flag_keeper_view {
-    struct flag_set set;
-    struct flag_store_rows rows;            /* as they were last seen */
-    struct flag_value defaults[FLAG_COUNT]; /* the configuration's */
-    struct flag_overrides overrides;
-};
-void flag_keeper_view(struct flag_keeper *keeper, struct flag_keeper_view *view);
+/* What the present set follows from; rows are as they were last seen. */
+void flag_keeper_view(struct flag_keeper *keeper, struct flag_view *view);
 
 /* Goes by the settings of another snapshot; calls on_set before it returns. Defaults that changed end a fallback. */
 void flag_keeper_reload(struct flag_keeper *keeper, struct snapshot *snapshot);

@@ -56,11 +56,12 @@ def ctl(*arguments, dsn=None, expect=0, **settings):
     return result
 
 
-def ctl_start(*arguments, dsn=None, **settings):
-    """nof0ctl as a process that the caller may kill."""
-    return subprocess.Popen([NOF0CTL, "--config", CONFIG] + [str(a) for a in arguments], cwd="/",
-                            env=environment(NOF0_POSTGRES_DSN=dsn, **settings), stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def ctl_start(*arguments, dsn=None, out=None, **settings):
+    """nof0ctl as a process that the caller may kill. `out`: a file that takes its standard output."""
+    with open(out or os.devnull, "ab") as file:
+        return subprocess.Popen([NOF0CTL, "--config", CONFIG] + [str(a) for a in arguments], cwd="/",
+                                env=environment(NOF0_POSTGRES_DSN=dsn, **settings), stdin=subprocess.DEVNULL,
+                                stdout=file if out else subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 class Nof0d:
