@@ -26,6 +26,21 @@ bool cli_flags_load(const struct settings *settings, struct session *session, st
     return true;
 }
 
+bool cli_flags_mirror(const struct settings *settings, struct session *session, struct err *err)
+{
+    struct flag_store_rows rows;
+    struct cache_space space;
+    if (!settings->redis_url[0])
+        return true;
+    struct redisContext *link = redis_blocking_connect(settings->redis_url, settings->redis_connect_timeout_ms,
+                                                       settings->redis_command_timeout_ms, err);
+    bool good = link && settings_cache_space(settings, &space, err) && flag_store_load(session, &rows, NULL, err) &&
+                flag_mirror_write(link, &space, &rows, err);
+    if (link)
+        redisFree(link);
+    return good;
+}
+
 struct switch_watch {
     const struct settings *settings;
     enum flag flag;

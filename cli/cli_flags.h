@@ -9,6 +9,10 @@
 bool cli_flags_load(const struct settings *settings, struct session *session, struct flag_set *set,
                     struct err *err) MUST_CHECK;
 
+/* Writes what is stored into the mirror in Redis, as nof0d does too after each change: whoever reads the mirror then
+ * finds a change that no nof0d saw. True without redis.url. */
+bool cli_flags_mirror(const struct settings *settings, struct session *session, struct err *err) MUST_CHECK;
+
 /* A switch that a command must keep to while it runs. */
 struct switch_watch;
 

@@ -1,11 +1,11 @@
 #include "cli/flags_change.h"
 
 #include "cli/cli.h"
+#include "cli/cli_flags.h"
 #include "cli/flags_state.h"
 #include "server/flag_guard.h"
 
 #include <ctype.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -139,24 +139,6 @@ static void tell(struct session *session, const struct flags_arguments *argument
     buf_free(&line);
 }
 
-/* What nof0d does too after each change. Whoever reads the mirror finds a change that nof0d did not see. */
-static void write_mirror(const struct settings *settings, struct session *session)
-{
-    struct flag_store_rows rows;
-    struct cache_space space;
-    struct err err = ERR_INIT;
-    if (!settings->redis_url[0])
-        return;
-    struct redisContext *link = redis_blocking_connect(settings->redis_url, settings->redis_connect_timeout_ms,
-                                                       settings->redis_command_timeout_ms, &err);
-    bool good = link && settings_cache_space(settings, &space, &err) && flag_store_load(session, &rows, NULL, &err) &&
-                flag_mirror_write(link, &space, &rows, &err);
-    if (link)
-        redisFree(link);
-    if (!good)
-        (void)cli_fail("flags", "warning: the mirror in Redis lacks the change: %s", err.text);
-}
-
 int flags_change(const struct settings *settings, struct session *session, const struct flags_arguments *arguments)
 {
     struct outcome outcome = {.version = 0};
@@ -165,7 +147,7 @@ int flags_change(const struct settings *settings, struct session *session, const
         return failed(&err);
     tell(session, arguments, &outcome);
     flags_warn_of_environment(&outcome.before.overrides, arguments->flag);
-    if (!outcome.same)
-        write_mirror(settings, session);
+    if (!outcome.same && !cli_flags_mirror(settings, session, &err))
+        (void)cli_fail("flags", "warning: the mirror in Redis lacks the change: %s", err.text);
     return CLI_OK;
 }

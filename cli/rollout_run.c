@@ -1,6 +1,7 @@
 #include "cli/rollout_run.h"
 
 #include "base/mem.h"
+#include "cli/cli_flags.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +15,7 @@ struct runner {
     struct flag_overrides overrides;
     struct session *session; /* NULL: not connected */
     bool away;               /* Postgres is, and that was said */
+    bool unmirrored;         /* Redis lacks changes, and that was said */
     bool looked;             /* there was a look, so waiting for Postgres makes sense */
     struct rollout_look look;
     struct rollout_position positions[FLAG_COUNT];
@@ -138,6 +140,20 @@ static enum outcome make_due_changes(struct runner *runner, bool *made, struct e
     return outcome;
 }
 
+/* A nof0d that hears of the changes writes them to Redis as well, so that a failure here is only told, once. */
+static void mirror(struct runner *runner)
+{
+    struct err err = ERR_INIT;
+    struct buf text = BUF_INIT;
+    bool good = cli_flags_mirror(runner->options->settings, runner->session, &err);
+    if (!good && !runner->unmirrored) {
+        buf_printf(&text, "the mirror of flags in Redis lacks changes: %s", err.text);
+        rollout_view_say(runner->options->view, "unmirrored", buf_cstr(&text));
+    }
+    runner->unmirrored = !good;
+    buf_free(&text);
+}
+
 /* --- Going on with what was stopped or held --- */
 
 static enum outcome resume_track(struct runner *runner, size_t at, struct err *err)
@@ -189,7 +205,10 @@ static enum outcome resume(struct runner *runner, struct err *err)
         if (options->resume[options->plan->tracks[i].flag])
             outcome = resume_track(runner, i, err);
     }
-    return outcome == GOOD ? look(runner, err) : outcome;
+    if (outcome != GOOD)
+        return outcome;
+    mirror(runner);
+    return look(runner, err);
 }
 
 /* --- The loop --- */
@@ -259,7 +278,9 @@ static enum outcome round_of(struct runner *runner, bool *made, struct err *err)
     struct rollout_scene scene = scene_of(runner);
     rollout_view_show(runner->options->view, &scene);
     outcome = make_due_changes(runner, made, err);
-    if (outcome == GOOD && !*made)
+    if (outcome == GOOD && *made)
+        mirror(runner);
+    else if (outcome == GOOD)
         rollout_view_show(runner->options->view, &scene); /* what was refused */
     return outcome;
 }
