@@ -32,6 +32,13 @@ static int64_t int_of(const struct config_row *row, const void *values)
     return value;
 }
 
+static double share_of(const struct config_row *row, const void *values)
+{
+    double value;
+    memcpy(&value, (const char *)values + row->offset, sizeof value);
+    return value;
+}
+
 static bool bool_of(const struct config_row *row, const void *values)
 {
     bool value;
@@ -109,6 +116,20 @@ static bool set_int(const struct config_row *row, struct slice text, void *into,
     return true;
 }
 
+static bool set_share(const struct config_row *row, struct slice text, void *into, struct buf *what)
+{
+    double value;
+    if (!num_parse_double(text, &value) || !(value >= 0 && value <= 1)) {
+        buf_append_str(what, "is \"");
+        config_put_safely(what, text);
+        buf_append_str(what, "\", not a number from 0 to 1");
+        return false;
+    }
+    value += 0.0; /* no negative zero */
+    memcpy((char *)into + row->offset, &value, sizeof value);
+    return true;
+}
+
 static bool set_bool(const struct config_row *row, struct slice text, void *into, struct buf *what)
 {
     bool value = slice_is(text, "true");
@@ -147,6 +168,8 @@ bool config_row_set(const struct config_row *row, struct slice text, void *into,
     case CONFIG_INT:
     case CONFIG_MS:
         return set_int(row, text, into, what);
+    case CONFIG_SHARE:
+        return set_share(row, text, into, what);
     case CONFIG_BOOL:
         return set_bool(row, text, into, what);
     case CONFIG_ENUM:
@@ -209,6 +232,8 @@ bool config_row_equal(const struct config_row *row, const void *a, const void *b
     case CONFIG_INT:
     case CONFIG_MS:
         return int_of(row, a) == int_of(row, b);
+    case CONFIG_SHARE:
+        return num_same_double(share_of(row, a), share_of(row, b));
     case CONFIG_BOOL:
         return bool_of(row, a) == bool_of(row, b);
     case CONFIG_ENUM:
@@ -265,6 +290,11 @@ static void print_value(const struct config_row *row, const void *values, struct
     case CONFIG_MS:
         buf_printf(out, "%" PRId64, int_of(row, values));
         break;
+    case CONFIG_SHARE: {
+        char digits[NUM_TEXT_SIZE];
+        buf_append(out, digits, num_format_double(digits, share_of(row, values)));
+        break;
+    }
     case CONFIG_BOOL:
         buf_append_str(out, bool_of(row, values) ? "true" : "false");
         break;

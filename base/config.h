@@ -16,6 +16,7 @@ enum config_type {
     CONFIG_SECRET, /* char *: as CONFIG_TEXT, but config_print hides passwords in it and faults never quote it */
     CONFIG_INT,    /* int64_t */
     CONFIG_MS,     /* int64_t: milliseconds */
+    CONFIG_SHARE,  /* double: from 0 to 1 */
     CONFIG_BOOL,   /* bool: "true" or "false" */
     CONFIG_ENUM,   /* an enum type whose constants count up from 0 like the names */
 };

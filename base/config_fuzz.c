@@ -12,6 +12,7 @@ struct sample {
     bool on;
     int choice;
     char *deep;
+    double share;
 };
 
 static const char *const choices[] = {"one", "two", NULL};
@@ -26,6 +27,7 @@ static const struct config_row rows[] = {
      .default_text = "one",
      .names = choices},
     {.key = "c.d.e", .type = CONFIG_TEXT, .offset = offsetof(struct sample, deep), .default_text = ""},
+    {.key = "c.d.share", .type = CONFIG_SHARE, .offset = offsetof(struct sample, share), .default_text = "0.5"},
 };
 static const struct config_table table = {rows, sizeof rows / sizeof rows[0], sizeof(struct sample)};
 

@@ -1,4 +1,5 @@
 #include "base/config.h"
+#include "base/num.h"
 #include "base/testing.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct sample {
     bool on;
     enum colour colour;
     int64_t deep;
+    double share;
 };
 
 static const struct config_row sample_rows[] = {
@@ -35,6 +37,7 @@ static const struct config_row sample_rows[] = {
      .default_text = "green",
      .names = colours},
     {.key = "b.c.deep", .type = CONFIG_INT, .offset = offsetof(struct sample, deep), .default_text = "1", .most = 9},
+    {.key = "b.c.share", .type = CONFIG_SHARE, .offset = offsetof(struct sample, share), .default_text = "0.25"},
 };
 static const struct config_table sample_table = {sample_rows, sizeof sample_rows / sizeof sample_rows[0],
                                                  sizeof(struct sample)};
@@ -92,6 +95,7 @@ static void test_empty_files_give_defaults(void **state)
         assert_true(sample.on);
         assert_int_equal(sample.colour, GREEN);
         assert_int_equal(sample.deep, 1);
+        assert_true(num_same_double(sample.share, 0.25));
         config_release(&sample_table, &sample);
     }
 }
@@ -100,7 +104,7 @@ static void test_values_of_every_type(void **state)
 {
     (void)state;
     struct sample sample = expect_good("a:\n  name: 'it''s'\n  secret: s\n  port: 65535\n"
-                                       "b: {wait_ms: -1, on: false, colour: \"red\", c: {deep: 9}}\n",
+                                       "b: {wait_ms: -1, on: false, colour: \"red\", c: {deep: 9, share: 1e-2}}\n",
                                        NULL);
     assert_string_equal(sample.name, "it's");
     assert_string_equal(sample.secret, "s");
@@ -109,6 +113,7 @@ static void test_values_of_every_type(void **state)
     assert_false(sample.on);
     assert_int_equal(sample.colour, RED);
     assert_int_equal(sample.deep, 9);
+    assert_true(num_same_double(sample.share, 0.01));
     config_release(&sample_table, &sample);
 }
 
@@ -154,6 +159,11 @@ static void test_wrong_types(void **state)
     expect_faults("a: {port: 99999999999999999999}", NULL,
                   "f:1: a.port: is \"99999999999999999999\", not an integer\n");
     expect_faults("a: {port: -1}", NULL, "f:1: a.port: is -1, less than 0\n");
+    expect_faults("b: {c: {share: '1'}}", NULL, "f:1: b.c.share: is a text in quotes, not a number\n");
+    expect_faults("b: {c: {share: 1.01}}", NULL, "f:1: b.c.share: is \"1.01\", not a number from 0 to 1\n");
+    expect_faults("b: {c: {share: -0.01}}", NULL, "f:1: b.c.share: is \"-0.01\", not a number from 0 to 1\n");
+    expect_faults("b: {c: {share: 5%}}", NULL, "f:1: b.c.share: is \"5%\", not a number from 0 to 1\n");
+    expect_faults("b: {c: {share: .nan}}", NULL, "f:1: b.c.share: is \".nan\", not a number from 0 to 1\n");
     expect_faults("a:\n  name:\n", NULL, "f:2: a.name: has no value (an empty text is \"\")\n");
     expect_faults("a: {name: {x: 1}}", NULL, "f:1: a.name: is a map, not a value\n");
     expect_faults("a: {name: \"x\\0y\"}", NULL, "f:1: a.name: holds a NUL character\n");
@@ -243,7 +253,7 @@ static void test_print_reads_back(void **state)
                                         "\x7f",
                                         "\xef\xbf\xbf"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct sample sample = expect_good("a: {port: 7}\nb: {on: false, c: {deep: 3}}", NULL);
+        struct sample sample = expect_good("a: {port: 7}\nb: {on: false, c: {deep: 3, share: 0.30000000000000004}}", NULL);
         free(sample.name);
         sample.name = strdup(names[i]);
         struct buf printed = BUF_INIT;
@@ -264,7 +274,7 @@ static void test_print_form(void **state)
     struct buf printed = BUF_INIT;
     config_print(&sample_table, &sample, &printed);
     assert_string_equal(buf_cstr(&printed), "a:\n  name: \"nobody\"\n  secret: \"redis://u:***@h\"\n  port: 80\n"
-                                            "b:\n  wait_ms: 5\n  on: true\n  colour: green\n  c:\n    deep: 1\n");
+                                            "b:\n  wait_ms: 5\n  on: true\n  colour: green\n  c:\n    deep: 1\n    share: 0.25\n");
     config_release(&sample_table, &sample);
     buf_free(&printed);
 }

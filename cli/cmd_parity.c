@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cli/parity_arguments.h"
 #include "cli/parity_render.h"
+#include "cli/parity_show.h"
 #include "cli/parity_watch.h"
 #include "cli/terminal.h"
 #include "server/settings.h"
@@ -17,6 +18,7 @@ static const char usage[] =
     "usage: nof0ctl parity [ENDPOINT...] [--left SOURCE] [--right SOURCE] [--model ID] [--sample N|P%]\n"
     "       [--max-diffs N] [--confirm N] [--pause MS] [--watch TIME] [--format table|json|junit|markdown]\n"
     "       [--color auto|always|never] [--no-store]\n"
+    "       nof0ctl parity show [ENDPOINT...]\n"
     "\n"
     "Compares what two sources say of the endpoints (all, unless some are named), by meaning. A difference counts when\n"
     "it is still there, with the same values, when both sides are read again after a pause (docs/parity.md).\n"
@@ -35,6 +37,8 @@ static const char usage[] =
     "  --format FORMAT         json, junit (XML) or markdown instead of a table\n"
     "  --color WHEN            auto (the default): on a terminal, unless NO_COLOR is set\n"
     "  --no-store              do not keep the result of legacy against repo in the table parity_runs\n"
+    "\n"
+    "nof0ctl parity show prints what nof0d itself found to differ (nof0ctl parity show --help).\n"
     "\n"
     "Exit codes: 0 equal, 1 different, 2 something could not be compared, whatever else was found.\n";
 /* clang-format on */
@@ -90,6 +94,8 @@ static bool wants_color(enum parity_color color)
 
 int cmd_parity(struct cli_context *context, int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "show") == 0)
+        return cmd_parity_show(context, argc - 1, argv + 1);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             (void)fputs(usage, stdout);

@@ -20,7 +20,7 @@ static bool is_called(const struct endpoint *endpoint, const char *word)
     return !*name && !*word;
 }
 
-static bool take_endpoint(const char *word, struct parity_arguments *arguments, struct err *err)
+bool parity_endpoints_take(const char *word, bool wanted[READ_KIND_COUNT], struct err *err)
 {
     bool found = false;
     for (size_t i = 0; i < READ_KIND_COUNT; i++) {
@@ -28,7 +28,7 @@ static bool take_endpoint(const char *word, struct parity_arguments *arguments, 
         bool analytics = strcmp(word, "analytics") == 0 && (i == READ_ANALYTICS_ALL || i == READ_ANALYTICS_ONE);
         if (!is_called(&endpoints[i], word) && !(captured && strcmp(captured, word) == 0) && !analytics)
             continue;
-        arguments->check.endpoints[i] = true;
+        wanted[i] = true;
         found = true;
     }
     if (found)
@@ -201,7 +201,7 @@ bool parity_arguments_parse(int argc, char **argv, struct parity_arguments *argu
             if (!take_option(argc, argv, &i, arguments, err))
                 return false;
         } else {
-            if (!take_endpoint(argv[i], arguments, err))
+            if (!parity_endpoints_take(argv[i], arguments->check.endpoints, err))
                 return false;
             named = true;
         }

@@ -19,4 +19,8 @@ struct parity_arguments {
 /* Reads the words behind "parity", argv[1] to argv[argc - 1]; texts are not copied. False with ERR_INVALID. */
 bool parity_arguments_parse(int argc, char **argv, struct parity_arguments *arguments, struct err *err) MUST_CHECK;
 
+/* Adds the endpoints that a word names: "account_totals", "account-totals", a file's or a path's name. False with *err,
+ * which lists all, when there are none. */
+bool parity_endpoints_take(const char *word, bool wanted[READ_KIND_COUNT], struct err *err) MUST_CHECK;
+
 #endif

@@ -5,6 +5,7 @@
 #include "cli/parity_rows.h"
 #include "cli/parity_source.h"
 #include "cli/parity_store.h"
+#include "parity/trail.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -19,9 +20,8 @@ enum {
 
 /* What is remembered of a pair from look to look; in the order of the endpoint's pairs. */
 struct trail {
-    struct parity_findings *held; /* what was there at each look since `since` */
-    int64_t confirmed;            /* how many further looks that were */
-    bool open;
+    struct parity_trail found;
+    bool open; /* to be looked at again */
 };
 
 struct parity_check {
@@ -70,7 +70,7 @@ static void forget_result(struct parity_check *check)
             free(endpoint->pairs[k].model);
             free(endpoint->pairs[k].reason);
             parity_findings_free(endpoint->pairs[k].findings);
-            parity_findings_free(check->trails[i][k].held);
+            parity_trail_clear(&check->trails[i][k].found);
         }
         free(endpoint->pairs);
         free(check->trails[i]);
@@ -150,26 +150,15 @@ static void follow(const struct parity_check *check, struct trail *trail, struct
 {
     pair->verdict = PARITY_UNSETTLED;
     pair->unsettled = parity_counts_sum(parity_findings_counts(now));
-    if (trail->held) {
-        (void)parity_findings_confirm(trail->held, now);
-        trail->confirmed++;
-    }
-    uint64_t lasting = trail->held ? parity_counts_sum(parity_findings_counts(trail->held)) : 0;
-    if (lasting == 0) {
-        parity_findings_free(trail->held);
-        trail->held = now;
-        trail->confirmed = 0;
-        lasting = pair->unsettled;
-    } else {
-        parity_findings_free(now);
-    }
-    trail->open = check->moves && trail->confirmed < check->options.confirm;
+    parity_trail_follow(&trail->found, now);
+    trail->open = check->moves && trail->found.confirmed < check->options.confirm;
     if (trail->open)
         return;
     pair->verdict = PARITY_DIFFERENT;
-    pair->findings = trail->held;
+    uint64_t lasting = parity_counts_sum(parity_findings_counts(trail->found.held));
+    pair->findings = trail->found.held;
     pair->unsettled = pair->unsettled > lasting ? pair->unsettled - lasting : 0;
-    trail->held = NULL;
+    trail->found.held = NULL;
 }
 
 static void look_at_pair(const struct parity_check *check, const struct endpoint *endpoint, struct trail *trail,
@@ -201,10 +190,8 @@ static void look_at_pair(const struct parity_check *check, const struct endpoint
     }
     follow(check, trail, pair, now);
 out:
-    if (!trail->open) {
-        parity_findings_free(trail->held);
-        trail->held = NULL;
-    }
+    if (!trail->open)
+        parity_trail_clear(&trail->found);
     buf_free(&json[0]);
     buf_free(&json[1]);
 }
@@ -225,10 +212,11 @@ static void give_up(struct parity_check *check, size_t at, const char *who, cons
         add_pair(check, at, (struct slice){NULL, 0});
         check->trails[at][0].open = true;
     }
-    for (size_t i = 0; i < endpoint->pair_count; i++) {
-        if (check->trails[at][i].open)
+    struct trail *trails = check->trails[at];
+    for (size_t i = 0; trails && i < endpoint->pair_count; i++) {
+        if (trails[i].open)
             not_compared(&endpoint->pairs[i], who, why);
-        check->trails[at][i].open = false;
+        trails[i].open = false;
     }
 }
 

@@ -165,6 +165,10 @@ static void metrics(const struct health_view *view, struct http_request *request
         outbox_board_print(view->company->outbox, &text);
     if (view->company->flags)
         flag_keeper_print(view->company->flags, view->flags, &text);
+    if (view->company->fallback)
+        fallback_watch_print(view->company->fallback, &text);
+    if (view->company->shadow)
+        shadow_print(view->company->shadow, &text);
     http_reply_status(request, 200);
     http_reply_header(request, "Content-Type", SLICE("text/plain; version=0.0.4; charset=utf-8"));
     http_reply_header(request, "Cache-Control", SLICE("no-store"));

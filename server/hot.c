@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "server/canary.h"
 #include "server/negotiate.h"
+#include "server/shadow_tap.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -14,7 +15,9 @@ struct entry {
     struct document *document;
     struct reply_heads heads;
     struct hot_term term;
-    bool must_compress; /* clients may have it compressed, but it is not yet */
+    enum flag flag;          /* of its endpoint, */
+    enum endpoint_side side; /* which answered */
+    bool must_compress;      /* clients may have it compressed, but it is not yet */
     size_t target_size;
     char target[];
 };
@@ -29,7 +32,9 @@ struct hot {
     struct slot slots[HOT_SLOTS];
     const struct settings *settings;
     const struct flag_set *flags;
+    struct shadow_tap *tap; /* NULL: none */
     uint64_t hits;
+    uint64_t hits_of_rows[FLAG_COUNT];
     /* What the last Accept-Encoding came to: most clients send the same. */
     size_t accept_size;
     bool accept_gzip;
@@ -77,6 +82,11 @@ void hot_go_by(struct hot *hot, const struct settings *settings, const struct fl
     hot->flags = flags;
 }
 
+void hot_set_tap(struct hot *hot, struct shadow_tap *tap)
+{
+    hot->tap = tap;
+}
+
 void hot_free(struct hot *hot)
 {
     if (!hot)
@@ -104,6 +114,8 @@ static struct entry *entry_new(const struct settings *settings, struct slice tar
     entry->document = document_ref(document);
     reply_heads_make(&entry->heads, settings, answer);
     entry->term = *term;
+    entry->flag = answer->endpoint->flag;
+    entry->side = answer->side;
     entry->must_compress = settings->compression_enabled && !document_is_compressed(document) &&
                            (int64_t)document_body(document).n >= settings->compression_min_bytes;
     entry->target_size = target.n;
@@ -176,6 +188,8 @@ bool hot_answer(struct hot *hot, struct http_request *request)
     if (gzip && entry->must_compress)
         return false;
     entry->references++;
+    if (hot->tap && shadow_tap_wants(hot->tap, entry->flag))
+        shadow_tap_note(hot->tap, entry->flag, entry->side, target, entry->document);
     const struct reply_ready ready = {.heads = &entry->heads,
                                       .document = entry->document,
                                       .gzip = gzip,
@@ -184,6 +198,7 @@ bool hot_answer(struct hot *hot, struct http_request *request)
                                       .arg = entry};
     if (reply_with_heads(request, &ready)) {
         hot->hits++;
+        hot->hits_of_rows[entry->flag] += entry->side == ENDPOINT_REPO;
         return true;
     }
     entry->references--;
@@ -193,4 +208,9 @@ bool hot_answer(struct hot *hot, struct http_request *request)
 uint64_t hot_hits(const struct hot *hot)
 {
     return hot->hits;
+}
+
+uint64_t hot_hits_of_rows(const struct hot *hot, enum flag flag)
+{
+    return hot->hits_of_rows[flag];
 }

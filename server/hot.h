@@ -34,6 +34,10 @@ void hot_clear(struct hot *hot);
  * other flags let go of the entries of endpoints that read in another way now. Before it is used. */
 void hot_go_by(struct hot *hot, const struct settings *settings, const struct flag_set *flags);
 
+/* What it answers is noted there too (NULL: nowhere). The tap must outlive the table. */
+struct shadow_tap;
+void hot_set_tap(struct hot *hot, struct shadow_tap *tap);
+
 /* Remembers that the answer is for the request's target, in place of what its slot held. Holds a reference of its own
  * to the document. Does nothing when the endpoint reads in another way by now than the answer's. */
 void hot_keep(struct hot *hot, const struct http_request *request, const struct reply_answer *answer,
@@ -45,5 +49,7 @@ bool hot_answer(struct hot *hot, struct http_request *request);
 
 /* How many requests it answered. */
 uint64_t hot_hits(const struct hot *hot);
+/* Of these, from rows, by the flag of their endpoint. */
+uint64_t hot_hits_of_rows(const struct hot *hot, enum flag flag);
 
 #endif

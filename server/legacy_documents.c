@@ -137,8 +137,30 @@ struct legacy_set *legacy_documents_set(const struct legacy_documents *documents
     return documents->set;
 }
 
-struct document *legacy_documents_find(const struct legacy_documents *documents, enum read_kind kind, uint64_t version)
+struct document *legacy_documents_answer(const struct legacy_documents *documents, const struct read_query *query,
+                                         bool *whole, struct err *err)
 {
-    struct entry *entry = version ? find_entry(documents, kind, version) : NULL;
-    return entry ? entry->document : NULL;
+    struct buf scratch = BUF_INIT;
+    struct legacy_answer answer;
+    struct document *document = NULL;
+    if (!legacy_set_answer(documents->set, query, &scratch, &answer, err))
+        goto out;
+    struct entry *entry = answer.version ? find_entry(documents, query->kind, answer.version) : NULL;
+    if (whole)
+        *whole = entry != NULL;
+    if (entry) {
+        document = document_ref(entry->document);
+        goto out;
+    }
+    if (answer.json.p != scratch.data) {
+        buf_clear(&scratch);
+        buf_append_slice(&scratch, answer.json);
+    }
+    size_t n = 0;
+    char *bytes = buf_take(&scratch, &n);
+    document =
+        document_new((struct document_body){{bytes, n}, free, bytes}, legacy_documents_tail(query->kind, &answer));
+out:
+    buf_free(&scratch);
+    return document;
 }

@@ -19,10 +19,12 @@ void legacy_documents_unref(struct legacy_documents *documents);
 /* Valid as long as `documents`, or longer with a reference of its own. */
 struct legacy_set *legacy_documents_set(const struct legacy_documents *documents);
 
-/* The document of a whole file, or NULL. `version` is a legacy_answer's. Valid as long as `documents`. */
-struct document *legacy_documents_find(const struct legacy_documents *documents, enum read_kind kind, uint64_t version);
-
 /* The tail of an answer of this kind from a legacy file. */
 struct document_tail legacy_documents_tail(enum read_kind kind, const struct legacy_answer *answer);
+
+/* The answer to a query, with one reference for the caller: the document of a whole file (*whole, which may be NULL),
+ * or one made for this query. NULL with *err when the files have none (legacy_set_answer). From any thread. */
+struct document *legacy_documents_answer(const struct legacy_documents *documents, const struct read_query *query,
+                                         bool *whole, struct err *err);
 
 #endif

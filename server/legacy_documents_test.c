@@ -46,15 +46,17 @@ static void write_trades(const char *last_id)
     buf_free(&text);
 }
 
+/* The document of a whole file, which `documents` holds. */
 static struct document *whole(const struct legacy_documents *documents, enum read_kind kind, struct slice model_id)
 {
     struct read_query query = {.kind = kind, .limit = READ_NO_LIMIT, .model_id = model_id};
-    struct buf scratch = BUF_INIT;
-    struct legacy_answer answer;
     struct err err = ERR_INIT;
-    assert_true(legacy_set_answer(legacy_documents_set(documents), &query, &scratch, &answer, &err));
-    buf_free(&scratch);
-    return legacy_documents_find(documents, kind, answer.version);
+    bool is_whole = false;
+    struct document *document = legacy_documents_answer(documents, &query, &is_whole, &err);
+    assert_non_null(document);
+    assert_true(is_whole);
+    document_unref(document);
+    return document;
 }
 
 static struct slice tail_of(const struct document *document, char out[DOCUMENT_TAIL_SIZE])
@@ -91,7 +93,18 @@ static void test_each_file_becomes_a_document(void **state)
     assert_non_null(one);
     assert_true(
         slice_is(document_body(one), "{\"analytics\":{\"model_id\":\"gpt-5\",\"id\":\"gpt-5\",\"updated_at\":1.5}"));
-    assert_null(legacy_documents_find(documents, READ_TRADES, 0));
+
+    bool is_whole = true;
+    struct err err = ERR_INIT;
+    struct read_query first = {.kind = READ_TRADES, .limit = 1};
+    struct document *page = legacy_documents_answer(documents, &first, &is_whole, &err);
+    assert_non_null(page);
+    assert_false(is_whole);
+    assert_true(document_body(page).n < document_body(trades).n);
+    document_unref(page);
+    struct read_query missing = {.kind = READ_POSITIONS, .limit = READ_NO_LIMIT};
+    assert_null(legacy_documents_answer(documents, &missing, &is_whole, &err));
+    assert_int_equal(err.code, ERR_UNAVAILABLE);
     legacy_documents_unref(documents);
     settings_free(settings);
 }

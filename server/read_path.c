@@ -8,8 +8,6 @@
 #include "server/reply.h"
 #include "server/rows_document.h"
 
-#include <stdlib.h>
-
 /* So much of each is about a millisecond of one core, or less: assembling rows, compressing JSON at level 6, and
  * looking through a legacy file by its index and copying what matches. */
 enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024, INLINE_LEGACY_BYTES = 4 * 1024 * 1024 };
@@ -46,9 +44,18 @@ static void log_failure(struct read_job *job, enum log_level level, int64_t unto
                          log_int("untold", untold)));
 }
 
+static void count_rows(const struct read_job *job, bool failed)
+{
+    if (job->side != ENDPOINT_REPO)
+        return;
+    job->path->of_rows[job->endpoint->flag].answers++;
+    job->path->of_rows[job->endpoint->flag].errors += failed;
+}
+
 static void reply_failure(struct read_job *job)
 {
     struct read_path *path = job->path;
+    count_rows(job, true);
     if (job->err.code != ERR_UNAVAILABLE && job->err.code != ERR_TIMEOUT) {
         log_failure(job, LOG_ERROR, 0);
         reply_error(job->request, path->settings,
@@ -86,6 +93,15 @@ static void keep_hot(const struct read_job *job)
         hot_keep(job->path->hot, job->request, &answer, &until_cleared);
 }
 
+/* Absolute targets, which only proxies send, say the same in another way. */
+static void note(const struct read_job *job)
+{
+    struct shadow_tap *tap = &job->path->tap;
+    struct slice target = http_request_target(job->request);
+    if (shadow_tap_wants(tap, job->endpoint->flag) && target.n && target.p[0] == '/')
+        shadow_tap_note(tap, job->endpoint->flag, job->side, target, job->document);
+}
+
 static void reply(struct read_job *job)
 {
     const struct reply_answer answer = answer_of(job);
@@ -100,10 +116,13 @@ static void finish(struct read_job *job)
     if (job->document && is_current)
         keep_hot(job);
     legacy_documents_unref(job->legacy);
-    if (job->document)
-        reply(job);
-    else
+    if (!job->document) {
         reply_failure(job);
+        return;
+    }
+    count_rows(job, false);
+    note(job);
+    reply(job);
 }
 
 static void finish_on_loop(void *arg)
@@ -117,34 +136,6 @@ static bool wants_compression(const struct read_job *job, const struct document 
     return job->gzip && !document_is_compressed(document) &&
            (int64_t)document_body(document).n >= job->gzip_min_bytes &&
            !negotiate_not_modified(job->if_none_match, document_etag(document));
-}
-
-static struct document *document_of_buf(struct buf *json, struct document_tail tail)
-{
-    size_t n = 0;
-    char *bytes = buf_take(json, &n);
-    return document_new((struct document_body){{bytes, n}, free, bytes}, tail);
-}
-
-static void build_from_legacy(struct read_job *job)
-{
-    struct buf scratch = BUF_INIT;
-    struct legacy_answer answer;
-    if (!legacy_set_answer(legacy_documents_set(job->legacy), &job->query, &scratch, &answer, &job->err))
-        goto out;
-    struct document *whole = legacy_documents_find(job->legacy, job->query.kind, answer.version);
-    job->is_whole = whole != NULL;
-    if (whole) {
-        job->document = document_ref(whole);
-        goto out;
-    }
-    if (answer.json.p != scratch.data) {
-        buf_clear(&scratch);
-        buf_append_slice(&scratch, answer.json);
-    }
-    job->document = document_of_buf(&scratch, legacy_documents_tail(job->query.kind, &answer));
-out:
-    buf_free(&scratch);
 }
 
 /* Somebody waits, and what is made here is not kept for long. */
@@ -164,7 +155,7 @@ static void build(void *arg)
     if (job->answer)
         job->document = rows_document(job->endpoint, &job->query, job->answer, &job->err);
     else
-        build_from_legacy(job);
+        job->document = legacy_documents_answer(job->legacy, &job->query, &job->is_whole, &job->err);
 }
 
 static void build_whole(void *arg)
@@ -272,7 +263,10 @@ static void on_told(void *arg, const struct answer_told *told)
         char age[NUM_TEXT_SIZE];
         http_reply_header(job->request, "Age", (struct slice){age, num_format_i64(age, told->age_s)});
         http_reply_header(job->request, "Warning", SLICE("110 - \"Response is Stale\""));
+    } else {
+        note(job);
     }
+    count_rows(job, told->despite_error);
     reply(job);
 }
 
@@ -306,6 +300,7 @@ void read_path_go_by(struct read_path *path, const struct settings *settings, st
 {
     if (path->hot)
         hot_go_by(path->hot, settings, flags);
+    shadow_tap_go_by(&path->tap, settings, flags);
     struct flag_set *old = path->flags;
     path->settings = settings;
     path->flags = flags;

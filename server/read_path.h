@@ -13,6 +13,7 @@
 #include "server/legacy_documents.h"
 #include "server/offload.h"
 #include "server/recent.h"
+#include "server/shadow_tap.h"
 
 /* What a worker reads with. Open on purpose: the worker replaces what a reload or a new legacy set changes, at any time
  * between two callbacks of its loop. */
@@ -25,9 +26,13 @@ struct read_path {
     struct recent *recent;           /* parts of `legacy` that were asked for; cleared when it changes */
     struct hot *hot;                 /* targets answered lately; NULL: none are kept. Cleared when anything changes */
     struct stream_hub *stream;       /* live events; NULL: nothing is at their path */
+    struct shadow_tap tap;           /* takes answers to be compared; zero: none */
     struct offload *offload;
     struct mailbox *mailbox; /* of the worker's loop */
-    struct {                 /* a source that is down is logged once a second, not once a request */
+    struct {
+        uint64_t answers, errors; /* of these, 5xx and old answers for want of new ones */
+    } of_rows[FLAG_COUNT];        /* what clients got from rows, but for what `hot` answered */
+    struct {                      /* a source that is down is logged once a second, not once a request */
         int64_t second;
         int64_t untold;
     } failures;

@@ -10,6 +10,7 @@
 #include "server/ingest.h"
 #include "server/listeners.h"
 #include "server/outbox_threads.h"
+#include "server/shadow.h"
 #include "server/subscriber.h"
 #include "server/worker.h"
 
@@ -52,6 +53,10 @@ struct server {
     struct flag_keeper *flags;
     atomic_uint dual_write[CACHE_FEED_COUNT];
     atomic_bool dual_write_changed; /* the readers of the outbox are to be told */
+
+    struct shadow *shadow;
+    struct fallback_watch fallback;
+    enum flag_mode modes[FLAG_COUNT]; /* of the set that was last handed on */
 
     struct outbox_board outbox_board;
     struct outbox_run *outbox;       /* NULL: off */
@@ -212,6 +217,16 @@ static void warn_of_missing_sides(const struct settings *settings, const struct 
     }
 }
 
+/* What an endpoint did in another mode says nothing about it. */
+static void forget_other_modes(struct server *server, const struct flag_set *set)
+{
+    for (unsigned i = 0; i < FLAG_COUNT; i++) {
+        if (set->states[i].value.mode != server->modes[i])
+            fallback_watch_forget(&server->fallback, (enum flag)i);
+        server->modes[i] = set->states[i].value.mode;
+    }
+}
+
 /* On the keeper's thread, or the one of who makes it change something. */
 static void on_flags(void *arg, struct snapshot *snapshot, struct flag_set *set)
 {
@@ -221,7 +236,25 @@ static void on_flags(void *arg, struct snapshot *snapshot, struct flag_set *set)
             worker_go_by(server->workers[i], snapshot, set);
     }
     set_dual_write(server, set);
+    forget_other_modes(server, set);
     warn_of_missing_sides(snapshot_settings(snapshot), set);
+}
+
+/* On the thread that compares. */
+static void on_compared(void *arg, const struct settings *settings, enum flag flag, bool different)
+{
+    struct server *server = arg;
+    const struct fallback_news news = {.comparisons = 1, .mismatches = different};
+    struct flag_set *flags = flag_keeper_set(server->flags);
+    fallback_watch_feed(&server->fallback, server->flags, settings, flags, flag, &news);
+    flag_set_unref(flags);
+}
+
+static bool start_shadow(struct server *server, struct err *err)
+{
+    const struct shadow_config config = {.snapshot = server->snapshot, .on_compared = on_compared, .arg = server};
+    server->shadow = shadow_start(&config, err);
+    return server->shadow != NULL;
 }
 
 static bool start_flags(struct server *server, const struct flag_overrides *overrides, struct err *err)
@@ -245,6 +278,7 @@ static void give_legacy(struct server *server, struct legacy_documents *document
         if (server->workers[i])
             worker_take_legacy(server->workers[i], documents ? legacy_documents_ref(documents) : NULL);
     }
+    shadow_take_legacy(server->shadow, documents ? legacy_documents_ref(documents) : NULL);
     legacy_documents_unref(server->legacy);
     server->legacy = documents;
 }
@@ -318,6 +352,7 @@ static bool start_workers(struct server *server, const struct settings *settings
         good = server->workers[i] != NULL;
     }
     set_dual_write(server, flags);
+    forget_other_modes(server, flags);
     warn_of_missing_sides(settings, flags);
     flag_set_unref(flags);
     listeners_close(fds, server->worker_count);
@@ -346,6 +381,7 @@ struct server *server_start(struct settings *settings, const struct flag_overrid
     struct server *server = mem_zalloc(sizeof *server);
     (void)pthread_mutex_init(&server->legacy_lock, NULL);
     answer_shared_init(&server->answers);
+    fallback_watch_init(&server->fallback);
     atomic_init(&server->stopped, 0);
     server->worker_count = settings->server_workers ? (unsigned)settings->server_workers : core_count();
     server->workers = mem_calloc(server->worker_count, sizeof(struct worker *));
@@ -365,7 +401,7 @@ struct server *server_start(struct settings *settings, const struct flag_overrid
     }
     server->snapshot = snapshot_new(settings, server->postgres);
     server->legacy_snapshot = snapshot_ref(server->snapshot);
-    if (!start_flags(server, overrides, err))
+    if (!start_flags(server, overrides, err) || !start_shadow(server, err))
         goto fail;
     unsigned cores = core_count();
     const struct event_lanes_options lanes = ingest_lanes_options(settings);
@@ -375,6 +411,8 @@ struct server *server_start(struct settings *settings, const struct flag_overrid
         .answers = &server->answers,
         .outbox = &server->outbox_board,
         .flags = server->flags,
+        .fallback = &server->fallback,
+        .shadow = server->shadow,
         .streams = &server->streams,
         .started_mono_ms = clock_mono_ms(),
         .worker_count = server->worker_count,
@@ -479,6 +517,7 @@ bool server_reload(struct server *server, struct settings *settings, struct err 
     good = reload_subscriber(server, before, settings, err) && good;
     good = reload_outbox(server, before, settings, err) && good;
     flag_keeper_reload(server->flags, server->snapshot);
+    shadow_go_by(server->shadow, server->snapshot);
     /* Only now, since until here a worker's flags may want them. */
     if (server->legacy && !needs_legacy(settings))
         give_legacy(server, NULL);
@@ -537,10 +576,13 @@ void server_free(struct server *server)
     retire_outbox(server);
     end_old_outboxes(server, true);
     subscriber_stop(server->subscriber);
+    shadow_stop(server->shadow); /* it may call the keeper */
     /* It posts to the workers, so it must be gone before they are; until now they might have asked it for something. */
     flag_keeper_stop(server->flags);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
+    shadow_free(server->shadow);
+    fallback_watch_destroy(&server->fallback);
     event_lanes_stop(server->company.lanes);
     offload_stop(server->company.offload);
     legacy_documents_unref(server->legacy);

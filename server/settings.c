@@ -26,6 +26,8 @@ static const struct config_row rows[] = {
     {.key = (name), .type = CONFIG_INT, AT(field), .default_text = (default_), .least = (low), .most = (high), .restart = (effect) == RESTART, .doc = (text)},
 #define SETTING_MS(field, name, default_, low, high, effect, text) \
     {.key = (name), .type = CONFIG_MS, AT(field), .default_text = (default_), .least = (low), .most = (high), .restart = (effect) == RESTART, .doc = (text)},
+#define SETTING_SHARE(field, name, default_, effect, text) \
+    {.key = (name), .type = CONFIG_SHARE, AT(field), .default_text = (default_), .restart = (effect) == RESTART, .doc = (text)},
 #define SETTING_BOOL(field, name, default_, effect, text) \
     {.key = (name), .type = CONFIG_BOOL, AT(field), .default_text = (default_), .restart = (effect) == RESTART, .doc = (text)},
 #define SETTING_ENUM(field, name, default_, c_type, list, effect, text) \

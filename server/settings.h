@@ -22,6 +22,7 @@ struct settings {
 #define SETTING_SECRET(field, key, default_, effect, doc) char *field;
 #define SETTING_INT(field, key, default_, least, most, effect, doc) int64_t field;
 #define SETTING_MS(field, key, default_, least, most, effect, doc) int64_t field;
+#define SETTING_SHARE(field, key, default_, effect, doc) double field;
 #define SETTING_BOOL(field, key, default_, effect, doc) bool field;
 #define SETTING_ENUM(field, key, default_, type, names, effect, doc) type field;
 #include "server/settings.def"

@@ -39,7 +39,8 @@ struct worker {
     struct admin_door admin;
     pthread_mutex_t report_lock; /* guards report */
     struct worker_report report;
-    int listen_fd; /* -1 once the HTTP server owns it */
+    struct fallback_news judged[FLAG_COUNT]; /* what was told of each endpoint so far */
+    int listen_fd;                           /* -1 once the HTTP server owns it */
     bool started;
     pthread_t thread;
 };
@@ -110,6 +111,24 @@ void worker_report(struct worker *worker, struct worker_report *report)
     (void)pthread_mutex_unlock(&worker->report_lock);
 }
 
+/* Tells how the endpoints do that rows answer, so that one that fails goes back to its files. */
+static void tell_fallback(struct worker *worker)
+{
+    const struct worker_company *company = worker->company;
+    const struct read_path *read = &worker->read;
+    for (unsigned i = 0; company->fallback && i < FLAG_COUNT; i++) {
+        struct fallback_news all = {
+            .answers = read->of_rows[i].answers + hot_hits_of_rows(read->hot, (enum flag)i),
+            .errors = read->of_rows[i].errors,
+        };
+        struct fallback_news news = {.answers = all.answers - worker->judged[i].answers,
+                                     .errors = all.errors - worker->judged[i].errors};
+        if (!news.answers || fallback_watch_try_feed(company->fallback, company->flags, read->settings, read->flags,
+                                                     (enum flag)i, &news))
+            worker->judged[i] = all;
+    }
+}
+
 static void on_beat(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -119,6 +138,8 @@ static void on_beat(evutil_socket_t fd, short events, void *arg)
     atomic_store_explicit(&worker->beat_ms, now_ms, memory_order_relaxed);
     drop_retired(worker, now_ms);
     worker_renew_report(worker);
+    tell_fallback(worker);
+    shadow_tap_tell(&worker->read.tap);
 }
 
 /* Each worker has its share of the connections, and some more, since the kernel spreads them by hash. */
@@ -271,6 +292,8 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
     (void)pthread_mutex_init(&worker->report_lock, NULL);
     worker->read.recent = recent_new();
     worker->read.hot = hot_new();
+    shadow_tap_init(&worker->read.tap, company->shadow, index, company->worker_count);
+    hot_set_tap(worker->read.hot, &worker->read.tap);
     atomic_init(&worker->beat_ms, 0);
     worker->base = event_base_new();
     if (!worker->base) {

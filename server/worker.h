@@ -6,10 +6,12 @@
 
 #include "ingest/event_lanes.h"
 #include "server/answer_cache.h"
+#include "server/fallback.h"
 #include "server/flag_keeper.h"
 #include "server/legacy_documents.h"
 #include "server/offload.h"
 #include "server/outbox_threads.h"
+#include "server/shadow.h"
 #include "server/snapshot.h"
 #include "server/worker_report.h"
 
@@ -22,6 +24,8 @@ struct worker_company {
     struct answer_shared *answers;
     const struct outbox_board *outbox; /* NULL: nothing to tell of it */
     struct flag_keeper *flags;         /* NULL: nothing to tell of it, and nothing to change */
+    struct fallback_watch *fallback;   /* NULL: endpoints never fall back */
+    struct shadow *shadow;             /* NULL: nothing is compared */
     struct stream_shared *streams;
     int64_t started_mono_ms;
     unsigned worker_count;
