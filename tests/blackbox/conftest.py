@@ -7,7 +7,7 @@ import pytest
 
 from support import data
 from support.programs import NOF0CTL, NOF0D, Nof0d, ctl
-from support.servers import Postgres, Redis, initdb_template
+from support.servers import Postgres, Redis, initdb_template, quick_place
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def home():
     """A short folder that Postgres may enter (pytest's own is for its user alone) and that sockets fit into."""
     for program in (NOF0D, NOF0CTL):
         assert os.access(program, os.X_OK), f"{program} is not built"
-    path = tempfile.mkdtemp(prefix="nof0-test-", dir="/tmp")
+    path = tempfile.mkdtemp(prefix="nof0-test-", dir=quick_place())
     os.chmod(path, 0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
