@@ -38,6 +38,7 @@ nof0d_start() {
     local read=repo
     [[ $legacy == no ]] || read=legacy
     export NOF0_PORT=$port NOF0_HOST=$host NOF0_LEGACY_DIR=$data NOF0_READ=$read
+    export NOF0_FLAGS_KEEP_FILE=${NOF0_FLAGS_KEEP_FILE:-$var/flags.json}
     [[ -z $workers ]] || export NOF0_WORKERS=$workers
     touch "$var/log/nof0d.log"
     log_size=$(stat -c %s "$var/log/nof0d.log") # where this run's lines begin

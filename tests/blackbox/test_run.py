@@ -12,7 +12,7 @@ import pytest
 
 from support.content import load, same_content
 from support.http_client import Client
-from support.programs import ROOT, environment, free_port
+from support.programs import PATIENCE_S, ROOT, environment, free_port
 from support.servers import Postgres, wait_until
 
 RUN = os.path.join(ROOT, "run")
@@ -110,6 +110,11 @@ def test_the_env_file_leads_a_shell_to_the_servers(place, demo):
     assert str(len(load(os.path.join(demo, "trades.json"))["trades"])) in shell
     assert "trades.json" in shell and "PONG" in shell
     assert os.stat(env).st_mode & 0o77 == 0
+    subprocess.run(["bash", "-c", f'source "{env}" && cd / && nof0ctl flags set switch.stream off --reason quiet'],
+                   env=environment(), check=True)
+    kept = os.path.join(place.var, "flags.json")
+    wait_until(lambda: os.path.exists(kept) and "switch.stream" in open(kept, encoding="ascii").read(), PATIENCE_S,
+               "the flags are kept")
     place("--stop")
     assert not os.path.exists(env)
 
@@ -158,7 +163,11 @@ def alive_anything(place):
 def test_fresh_throws_the_database_away(place, demo):
     place.start("--data", demo)
     before = place.pid("nof0d")
+    kept = os.path.join(place.var, "flags.json")
+    with open(kept, "w", encoding="ascii") as file:
+        file.write('{"version":7,"flags":{"switch.stream":{"value":"off","version":7}}}')
     place.start("--data", demo, "--fresh")
+    assert not os.path.exists(kept)
     assert place.pid("nof0d") != before and place.get("/api/trades").status == 200
 
 
