@@ -331,7 +331,7 @@ static const char *what_it_means(struct flag_value value)
     case FLAG_CANARY:
         return "rows answer so many percent of the clients, files the others; both are compared";
     case FLAG_REPO:
-        return "rows answer everybody; nothing is compared any more";
+        return "rows answer everybody";
     case FLAG_LEGACY:
         break;
     }

@@ -18,9 +18,8 @@ from support.servers import Postgres, wait_until
 
 ENDPOINTS = ("account_totals", "positions", "trades", "crypto_prices", "since_inception", "leaderboard", "analytics",
              "conversations")
-PATHS = dict(zip(ENDPOINTS, data.ENDPOINTS.values()))
 STEPS = "[{to: shadow}, {to: canary:50}, {to: repo, soak: 0}]"
-# Comparisons come from the test below; where a test is about something else nobody asks for any.
+# Where nobody serves, nothing is compared, and nobody asks for it.
 UNGUARDED = {"NOF0_GUARD_COMPARISONS": 0, "NOF0_READ": "legacy"}
 
 
@@ -72,52 +71,33 @@ class Polling(threading.Thread):
     def __init__(self, server, number, expected):
         super().__init__(daemon=True)
         self.server, self.number, self.expected = server, number, expected
-        self.done, self.faults, self.answers, self.sources = threading.Event(), [], 0, set()
+        self.done, self.faults, self.asked = threading.Event(), [], 0
 
     def run(self):
         try:
             with self.server.client() as client:
-                tags = {}
+                tags, paths = {}, list(self.expected)
                 for n in itertools.count(self.number):
                     if self.done.is_set():
                         return
-                    self.ask(client, ENDPOINTS[n % len(ENDPOINTS)], f"c{n // len(ENDPOINTS) % 16}", tags)
+                    self.ask(client, paths[n % len(paths)], f"c{n // len(paths) % 16}", tags)
         except (AssertionError, OSError) as fault:
             self.faults.append(repr(fault))
 
-    def ask(self, client, endpoint, who, tags):
-        reply = client.get(PATHS[endpoint], X_Client_Id=who, If_None_Match=tags.get((endpoint, who), ""))
-        self.answers += 1
-        assert reply.status in (200, 304), f"{endpoint}: {reply!r}"
-        self.sources.add((endpoint, reply.header("X-Nof0-Source")))
-        if reply.status == 304:
-            return
-        tags[(endpoint, who)] = reply.header("ETag")
-        assert_same(endpoint, self.expected[endpoint], reply)
+    def ask(self, client, path, who, tags):
+        reply = client.get(path, X_Client_Id=who, If_None_Match=tags.get((path, who), ""))
+        assert reply.status in (200, 304), f"{path}: {reply!r}"
+        self.asked += 1
+        if reply.status == 200:
+            tags[(path, who)] = reply.header("ETag")
+            assert_same(path, self.expected[path], reply)
 
 
-def assert_same(endpoint, expected, reply):
+def assert_same(path, expected, reply):
     try:
         same_content(expected, reply.json(), ignore=("serverTime",))
     except AssertionError as fault:
-        raise AssertionError(f"{endpoint}: {fault}") from None
-
-
-class Comparing(threading.Thread):
-    """Compares what is in shadow or a canary as servers do, and notes it: of the defect's endpoint with differences."""
-
-    def __init__(self, dsn, defect):
-        super().__init__(daemon=True)
-        self.dsn, self.defect, self.done = dsn, defect, threading.Event()
-
-    def run(self):
-        while not self.done.wait(0.05):
-            Postgres.query("""INSERT INTO parity_runs (endpoint, origin, instance, left_source, right_source, started_at,
-                ended_at, comparisons, mismatches, unsettled, failures, shed)
-                SELECT n, 'shadow', 'test', 'legacy', 'repo', now(), now(), 3, (n = %s)::int, 0, 0, 0
-                FROM feature_flags, unnest(CASE name WHEN 'read.analytics' THEN ARRAY['analytics_all', 'analytics_one']
-                    ELSE ARRAY[substr(name, 6)] END) AS n
-                WHERE value = 'shadow' OR value LIKE 'canary:%%'""", self.dsn, str(self.defect))
+        raise AssertionError(f"{path}: {fault}") from None
 
 
 @pytest.fixture(scope="module")
@@ -127,22 +107,25 @@ def files(demo, folder):
 
 @pytest.fixture(scope="module")
 def expected(demo):
-    return {endpoint: load(os.path.join(demo, file + ".json"))
-            for endpoint, file in zip(ENDPOINTS, data.ENDPOINTS)}
+    """What each path answers, from whichever side."""
+    model = data.models(demo)[0]
+    return {**{path: load(os.path.join(demo, file + ".json")) for file, path in data.ENDPOINTS.items()},
+            f"/api/analytics/{model}": data.expected_one(demo, model)}
 
 
-def test_a_defect_stops_one_endpoint(postgres, demo, files, expected, folder, serve):
+def test_a_defect_stops_one_endpoint(postgres, redis, demo, files, expected, folder, serve):
     dsn = postgres.new_database()
     ctl("migrate", "up", dsn=dsn)
     ctl("import", "--quiet", demo, dsn=dsn)
     repair = Postgres.query("""UPDATE leaderboard_entries SET equity = equity + 1 WHERE id IN
         (SELECT min(id) FROM leaderboard_entries) RETURNING id, equity - 1""", dsn)[0]
-    settings = {"dsn": dsn, "NOF0_LEGACY_DIR": files, "NOF0_READ": "legacy", "NOF0_GUARD_COMPARISONS": 5}
-    server = serve(**{"NOF0_POSTGRES_DSN": dsn, **{k: v for k, v in settings.items() if k != "dsn"}})
+    settings = {"dsn": dsn, "NOF0_REDIS_URL": redis.url, "NOF0_LEGACY_DIR": files, "NOF0_READ": "legacy",
+                "NOF0_GUARD_COMPARISONS": 5}
+    server = serve(**{"NOF0_POSTGRES_DSN": dsn, **{k: v for k, v in settings.items() if k != "dsn"}},
+                   NOF0_SHADOW_CONFIRM_MS=30, NOF0_SHADOW_FLUSH_MS=100, NOF0_SHADOW_MAX_PER_SECOND=500)
     clients = [Polling(server, 7 * n, expected) for n in range(3)]
-    comparing = Comparing(dsn, "leaderboard")
-    for thread in [*clients, comparing]:
-        thread.start()
+    for client in clients:
+        client.start()
     path = write_plan(folder, "night")
     # Killed in the middle, then twice at once.
     killed = start(path, **settings)
@@ -171,21 +154,17 @@ def test_a_defect_stops_one_endpoint(postgres, demo, files, expected, folder, se
         "comparison of leaderboard with a difference" in stopped.out
 
     # The row is repaired and the endpoint goes on, from its first step.
-    comparing.defect = None
     Postgres.query("UPDATE leaderboard_entries SET equity = %s WHERE id = %s", dsn, repair[1], repair[0])
     finish(start(path, "--resume", "leaderboard", "--reason", "the row is repaired", **settings), 0)
     told = story(dsn, "leaderboard")
     assert [to for to, _, _ in told] == ["shadow", "legacy", "shadow", "canary:50", "repo"]
     assert {reason for _, _, reason in told[1:3]} == {"resumed: the row is repaired"}
-    comparing.done.set()
-    wait_until(lambda: all((endpoint, None) in client.sources for client in clients for endpoint in ENDPOINTS),
-               PATIENCE_S, "all clients are answered from rows alone")
-    for client in clients:
+    rows_alone = {client: client.asked + 2 * len(expected) for client in clients}
+    for client, enough in rows_alone.items():
+        wait_until(lambda: client.faults or client.asked >= enough, PATIENCE_S, "rows alone answer everything")
         client.done.set()
-    for thread in [*clients, comparing]:
-        thread.join(PATIENCE_S)
-        assert not thread.is_alive()
-    assert not [fault for client in clients for fault in client.faults]
+        client.join(PATIENCE_S)
+        assert not client.is_alive() and not client.faults, client.faults
 
     # Retired: first the configuration must say so too.
     kept = ctl("cutover", "trades", "--to", "retire", "--soak", "0", expect=1, **settings)
@@ -202,12 +181,10 @@ def test_a_defect_stops_one_endpoint(postgres, demo, files, expected, folder, se
 
     # And nof0d answers everything without any folder.
     bare = serve(NOF0_POSTGRES_DSN=dsn, NOF0_READ="repo", NOF0_LEGACY_DIR="")
-    for endpoint, path in PATHS.items():
+    for path in expected:
         reply = bare.get(path)
-        assert reply.status == 200
-        assert_same(endpoint, expected[endpoint], reply)
-    for model in data.models(demo):
-        assert bare.get(f"/api/analytics/{model}").json()["analytics"]["model_id"] == model
+        assert reply.status == 200, path
+        assert_same(path, expected[path], reply)
     assert bare.get("/readyz").status == 200 and "flags.no_source" not in bare.log()
 
 
