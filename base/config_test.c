@@ -253,7 +253,8 @@ static void test_print_reads_back(void **state)
                                         "\x7f",
                                         "\xef\xbf\xbf"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct sample sample = expect_good("a: {port: 7}\nb: {on: false, c: {deep: 3, share: 0.30000000000000004}}", NULL);
+        struct sample sample =
+            expect_good("a: {port: 7}\nb: {on: false, c: {deep: 3, share: 0.30000000000000004}}", NULL);
         free(sample.name);
         sample.name = strdup(names[i]);
         struct buf printed = BUF_INIT;
@@ -273,8 +274,9 @@ static void test_print_form(void **state)
     struct sample sample = expect_good("a: {secret: 'redis://u:p@h'}", NULL);
     struct buf printed = BUF_INIT;
     config_print(&sample_table, &sample, &printed);
-    assert_string_equal(buf_cstr(&printed), "a:\n  name: \"nobody\"\n  secret: \"redis://u:***@h\"\n  port: 80\n"
-                                            "b:\n  wait_ms: 5\n  on: true\n  colour: green\n  c:\n    deep: 1\n    share: 0.25\n");
+    assert_string_equal(buf_cstr(&printed),
+                        "a:\n  name: \"nobody\"\n  secret: \"redis://u:***@h\"\n  port: 80\n"
+                        "b:\n  wait_ms: 5\n  on: true\n  colour: green\n  c:\n    deep: 1\n    share: 0.25\n");
     config_release(&sample_table, &sample);
     buf_free(&printed);
 }
