@@ -54,6 +54,7 @@ struct shadow {
     struct shadow_store *store;
     int64_t stored_ms; /* the last time, clock_mono_ms */
     bool store_failed;
+    int64_t rest_until_ms; /* no answer is taken before */
 };
 
 /* --- from any thread --- */
@@ -175,16 +176,24 @@ static void store(struct shadow *shadow, const struct settings *settings)
     shadow->stored_ms = clock_mono_ms();
 }
 
-/* Waits until there is an answer, or something else is to be done, and takes what there is. False at the end. */
+/* Waits until there is an answer and the thread has rested enough, or something else is to be done, and takes what
+ * there is. False at the end. */
 static bool next(struct shadow *shadow, int64_t until_ms, struct sighting **sighting, struct snapshot **snapshot)
 {
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    (void)pthread_mutex_lock(&shadow->lock);
+    bool may_take = false;
     int waited = 0;
-    while (!shadow->first && !shadow->stopping && shadow->snapshot == *snapshot && waited == 0)
-        waited = pthread_cond_timedwait(&shadow->news, &shadow->lock, &until);
+    (void)pthread_mutex_lock(&shadow->lock);
+    for (;;) {
+        may_take = shadow->first && clock_mono_ms() >= shadow->rest_until_ms;
+        if (may_take || shadow->stopping || shadow->snapshot != *snapshot || waited == ETIMEDOUT)
+            break;
+        int64_t wake_ms = shadow->first && shadow->rest_until_ms < until_ms ? shadow->rest_until_ms : until_ms;
+        const struct timespec wake = {.tv_sec = wake_ms / 1000, .tv_nsec = wake_ms % 1000 * 1000000};
+        waited = pthread_cond_timedwait(&shadow->news, &shadow->lock, &wake);
+        waited = wake_ms == until_ms ? waited : 0;
+    }
     bool goes_on = !shadow->stopping;
-    *sighting = goes_on ? shadow->first : NULL;
+    *sighting = goes_on && may_take ? shadow->first : NULL;
     if (*sighting) {
         shadow->first = (*sighting)->next;
         if (!shadow->first)
@@ -196,6 +205,16 @@ static bool next(struct shadow *shadow, int64_t until_ms, struct sighting **sigh
     (void)pthread_mutex_unlock(&shadow->lock);
     snapshot_unref(old);
     return goes_on;
+}
+
+/* What comparing took since began_ms is answered by a rest, so that over time it has no more than its share. */
+static void rest(struct shadow *shadow, const struct settings *settings, int64_t began_ms)
+{
+    enum { LONGEST_MS = 60000 };
+    int64_t now_ms = clock_mono_ms();
+    double share = settings->shadow_max_share > 0 ? settings->shadow_max_share : 0;
+    double rest_ms = share > 0 ? (double)(now_ms - began_ms) * (1 / share - 1) : LONGEST_MS;
+    shadow->rest_until_ms = now_ms + (int64_t)(rest_ms < LONGEST_MS ? rest_ms : LONGEST_MS);
 }
 
 static void free_sighting(struct sighting *sighting)
@@ -226,9 +245,12 @@ static void *run(void *arg)
         const struct settings *settings = snapshot_settings(snapshot);
         shadow_work_go_by(shadow->work, snapshot);
         shadow_store_go_by(shadow->store, snapshot);
+        int64_t began_ms = clock_mono_ms();
         if (sighting)
             compare(shadow, sighting);
         until_ms = shadow_work_look_again(shadow->work);
+        if (clock_mono_ms() > began_ms)
+            rest(shadow, settings, began_ms);
         if (store_due_ms(shadow, settings) <= clock_mono_ms())
             store(shadow, settings);
         int64_t store_ms = store_due_ms(shadow, settings);
@@ -271,6 +293,8 @@ struct shadow *shadow_start(const struct shadow_config *config, struct err *err)
                                             .on_pair = on_pair,
                                             .arg = shadow};
     shadow->work = shadow_work_new(&work);
+    shadow_work_go_by(shadow->work, shadow->snapshot);
+    shadow_store_go_by(shadow->store, shadow->snapshot);
     if (shadow->stop_fd < 0) {
         (void)err_set_errno(err, errno, "cannot make an event descriptor");
         goto fail;

@@ -33,7 +33,7 @@ class Place:
         self.files = data.copy(demo, os.path.join(folder, "files"))
         self.settings = {"NOF0_POSTGRES_DSN": self.dsn, "NOF0_REDIS_URL": redis.url, "NOF0_LEGACY_DIR": self.files,
                          "NOF0_READ": "legacy", "NOF0_ADMIN_TOKEN": "t", "NOF0_SHADOW_CONFIRM_MS": 60,
-                         "NOF0_SHADOW_FLUSH_MS": 100, "NOF0_SHADOW_MAX_PER_SECOND": 500}
+                         "NOF0_SHADOW_FLUSH_MS": 100, "NOF0_SHADOW_MAX_SHARE": 1, "NOF0_SHADOW_MAX_PER_SECOND": 500}
 
     def reset(self):
         Postgres.query("TRUNCATE feature_flags, parity_runs", self.dsn)
