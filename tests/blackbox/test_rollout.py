@@ -78,7 +78,7 @@ class Polling(threading.Thread):
             with self.server.client() as client:
                 tags, paths = {}, list(self.expected)
                 for n in itertools.count(self.number):
-                    if self.done.is_set():
+                    if self.done.wait(0.004):
                         return
                     self.ask(client, paths[n % len(paths)], f"c{n // len(paths) % 16}", tags)
         except (AssertionError, OSError) as fault:
@@ -194,9 +194,17 @@ def idle(database):
     return {"dsn": database, **UNGUARDED}
 
 
+def compared(dsn, endpoint, mismatches=0):
+    """Notes five comparisons, as a server does."""
+    Postgres.query("""INSERT INTO parity_runs (endpoint, origin, instance, left_source, right_source, started_at, ended_at,
+        comparisons, mismatches, unsettled, failures, shed)
+        VALUES (%s, 'shadow', 'test', 'legacy', 'repo', now(), now(), 5, %s, 0, 0, 0)""", dsn, endpoint, mismatches)
+
+
 def test_operators_come_first(idle, folder):
     dsn = idle["dsn"]
-    path = write_plan(folder, "calm", ENDPOINTS[:3], parallel=2, soak="300ms", comparisons=0)
+    endpoints = ENDPOINTS[:3]
+    path = write_plan(folder, "calm", endpoints, parallel=2, soak="1h", comparisons=0)
     operator_sets(idle, "switch.rollout", "off", reason="not tonight")
     process = start(path, "--format", "json", **idle)
     said = []
@@ -214,20 +222,22 @@ def test_operators_come_first(idle, folder):
     wait_for("changed", endpoint="account_totals", to="shadow")
     operator_sets(idle, "read.account_totals", "legacy")
     wait_for("held", endpoint="account_totals", text="changed by ann: files first")
-    assert events(finish(process, 1))[-1]["text"] == "3 endpoints: 2 arrived, 1 held"
-    assert values(dsn) == {"account_totals": "legacy", "positions": "repo", "trades": "repo"}
-    assert ctl("flags", "plan", path, "--dry-run", expect=1, **idle).out.count("would set") == 0
-    # He lets it go on, slower; SIGTERM ends it, and the next one takes it to its end.
-    path = write_plan(folder, "calm", ENDPOINTS[:3], soak="1h", comparisons=0)
-    process = start(path, "--resume", "all", "--reason", "ann agrees", **idle)
-    wait_until(lambda: values(dsn)["account_totals"] == "shadow", PATIENCE_S, "it goes on")
+    wait_for("changed", endpoint="trades", to="shadow")
     process.send_signal(signal.SIGTERM)
-    assert "flags stay as they are; the same command goes on" in finish(process, 3)
-    assert values(dsn)["account_totals"] == "shadow"
-    assert story(dsn, "account_totals")[-1] == ("shadow", "plan:calm", "resumed: ann agrees")
-    path = write_plan(folder, "calm", ENDPOINTS[:3], soak="0", comparisons=0)
-    finish(start(path, **idle), 0)
-    assert values(dsn)["account_totals"] == "repo"
+    said += events(finish(process, 1))
+    assert said[-1]["text"] == "3 endpoints: 1 held, 2 under way"
+    assert [e["text"] for e in said if e["event"] == "interrupted"] == [
+        "ended before all endpoints arrived: flags stay as they are; the same command goes on"]
+    assert values(dsn) == {"account_totals": "legacy", "positions": "shadow", "trades": "shadow"}
+    # The others arrive without it, until he lets it go on.
+    path = write_plan(folder, "calm", endpoints, soak="0", comparisons=0)
+    assert "3 endpoints: 2 arrived, 1 held" in finish(start(path, **idle), 1)
+    assert values(dsn) == {"account_totals": "legacy", "positions": "repo", "trades": "repo"}
+    assert "would set" not in ctl("flags", "plan", path, "--dry-run", expect=1, **idle).out
+    out = finish(start(path, "--resume", "all", "--reason", "ann agrees", **idle), 0)
+    assert "account_totals goes on: ann agrees" in out and "trades is neither stopped nor held" in out
+    assert story(dsn, "account_totals")[2] == ("shadow", "plan:calm", "resumed: ann agrees")
+    assert [to for to, _, _ in story(dsn, "account_totals")] == ["shadow", "legacy", "shadow", "canary:50", "repo"]
 
 
 def test_a_look_at_a_time(idle, folder):
@@ -250,6 +260,22 @@ def test_a_look_at_a_time(idle, folder):
     assert [to for to, _, _ in story(dsn, "positions")] == ["shadow", "canary:50", "repo"]
 
 
+def test_a_canary_goes_back(idle, folder):
+    dsn = idle["dsn"]
+    path = write_plan(folder, "hurt", ("trades",), soak="0", comparisons=5)
+    codes = []
+    for mismatches in (0, 1):
+        codes.append(ctl("flags", "plan", path, "--once", expect=None, **idle).code)
+        compared(dsn, "trades", mismatches)
+        codes.append(ctl("flags", "plan", path, "--once", expect=None, **idle).code)
+    assert codes == [3, 3, 3, 1]
+    told = story(dsn, "trades")
+    assert [to for to, _, _ in told] == ["shadow", "canary:50", "legacy"]
+    assert told[1][2].startswith("step 2 of 3: 5 comparisons without a difference in ")
+    assert told[2][2].startswith("step 2 of 3: 1 comparison of trades with a difference in ")
+    assert told[2][2].endswith(" of canary:50: back")
+
+
 def test_what_cannot_run(idle, folder):
     dsn = idle["dsn"]
     path = write_plan(folder, "wrong", ("trades",), steps="[{to: canary:5}, {to: shadow}, {to: repo, sok: 5m}]")
@@ -270,21 +296,29 @@ def test_what_cannot_run(idle, folder):
 
 def test_postgres_goes_away(idle, folder, postgres):
     dsn = idle["dsn"]
-    path = write_plan(folder, "patient", ("trades",), soak="300ms", comparisons=0)
+    path = write_plan(folder, "patient", ("trades",), soak="0", comparisons=5)
     process = start(path, **idle)
-    wait_until(lambda: values(dsn), PATIENCE_S, "it has begun")
     name, root = dsn.split("dbname=")[1], postgres.dsn("postgres", "postgres")
+    out = ""
+
+    def read_until(text):
+        nonlocal out
+        while text not in out:
+            line = process.stdout.readline().decode()
+            assert line, out
+            out += line
+
+    read_until("trades: legacy -> shadow")
     Postgres.query(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", root)
     Postgres.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", root, name)
-    out = ""
-    while "Postgres is away" not in out:
-        line = process.stdout.readline().decode()
-        assert line, out
-        out += line
+    read_until("Postgres is away")
     Postgres.query(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true", root)
+    compared(dsn, "trades")
+    read_until("shadow -> canary:50")
+    compared(dsn, "trades")
     out += finish(process, 0)
     assert out.count("waiting for it") == 1 and out.count("Postgres is back: goes on") == 1
-    assert [to for to, _, _ in story(dsn, "trades")] == ["shadow", "canary:50", "repo"]
+    assert values(dsn) == {"trades": "repo"}
 
 
 def on_terminal(*arguments, answers="", dsn=None, **settings):
