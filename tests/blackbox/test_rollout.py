@@ -122,7 +122,8 @@ def test_a_defect_stops_one_endpoint(postgres, redis, demo, files, expected, fol
     settings = {"dsn": dsn, "NOF0_REDIS_URL": redis.url, "NOF0_LEGACY_DIR": files, "NOF0_READ": "legacy",
                 "NOF0_GUARD_COMPARISONS": 5}
     server = serve(**{"NOF0_POSTGRES_DSN": dsn, **{k: v for k, v in settings.items() if k != "dsn"}},
-                   NOF0_SHADOW_CONFIRM_MS=30, NOF0_SHADOW_FLUSH_MS=100, NOF0_SHADOW_MAX_PER_SECOND=500)
+                   NOF0_SHADOW_CONFIRM_MS=30, NOF0_SHADOW_FLUSH_MS=100, NOF0_SHADOW_MAX_PER_SECOND=500,
+                   NOF0_SHADOW_MAX_SHARE=1)
     clients = [Polling(server, 7 * n, expected) for n in range(3)]
     for client in clients:
         client.start()
