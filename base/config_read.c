@@ -131,8 +131,8 @@ static void take_scalar(struct reader *r, const struct config_row *row, const ya
 {
     struct slice text = {(const char *)event->data.scalar.value, event->data.scalar.length};
     struct slice key = slice_of(row->key);
-    bool wants_plain = row->type == CONFIG_INT || row->type == CONFIG_MS || row->type == CONFIG_SHARE ||
-                       row->type == CONFIG_BOOL;
+    bool wants_plain =
+        row->type == CONFIG_INT || row->type == CONFIG_MS || row->type == CONFIG_SHARE || row->type == CONFIG_BOOL;
     bool quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (event->data.scalar.tag) {
         fault(r, line_of(event), key, "has a tag (\"!...\"), which is not read");
