@@ -1,6 +1,6 @@
 """Runs the cmocka programs of a build folder, two at a time, and counts their tests.
 
-units.py BUILD_DIR [--match TEXT] [--without NAME]... [--counts FILE] [--prefix COMMAND]
+units.py BUILD_DIR [--match TEXT] [--without NAME]... [--first NAME]... [--counts FILE] [--prefix COMMAND]
 
 ctest knows the programs; running them here gives each test's verdict instead of each program's. A program that ends
 badly without a failed test (a crash, a sanitizer's report, a time-out) is one failure more. Says nothing when all is
@@ -54,10 +54,12 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--match", default="")
     parser.add_argument("--without", action="append", default=[], help="a program to leave out")
+    parser.add_argument("--first", action="append", default=[], help="a long program, so that the others run beside it")
     parser.add_argument("--counts")
     parser.add_argument("--prefix", default="", help="words put before each program")
     options = parser.parse_args()
     jobs = [job for job in programs(options.build) if options.match in job[0] and job[0] not in options.without]
+    jobs.sort(key=lambda job: job[0] not in options.first)
     passed = failed = skipped = 0
     slowest = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
