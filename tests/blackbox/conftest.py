@@ -10,6 +10,19 @@ from support.programs import NOF0CTL, NOF0D, Nof0d, ctl
 from support.servers import Postgres, Redis, initdb_template, quick_place
 
 
+# Files that take long, the longest first: begun last, one of them would go on alone while the other workers have no more.
+LONG_FILES = ("test_cache", "test_run", "test_chaos", "test_capture_ingest", "test_ingest_file", "test_import_export",
+              "test_cache_tool", "test_cache_outages", "test_ingest", "test_outages", "test_capture", "test_outbox",
+              "test_migrations", "test_import_faults", "test_parity", "test_parity_mutations", "test_stream")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.module.__name__
+        return LONG_FILES.index(name) if name in LONG_FILES else len(LONG_FILES)
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def home():
     """A short folder that Postgres may enter (pytest's own is for its user alone) and that sockets fit into."""

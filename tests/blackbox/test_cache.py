@@ -1,84 +1,16 @@
-"""Answers that are kept: never older than what was seen, one query for a herd, and neither Redis nor Postgres away is
-felt before it must be."""
-import os
-import signal
+"""Answers that are kept: never older than what was seen, and one query for a herd."""
 import threading
 import time
 
 import pytest
 
-from support import data
 from support.config import write_config
-from support.content import same_content
+from support.editions import edition_of, editions, heard, pair, redis_server, settled  # pylint: disable=unused-import
 from support.metrics import metrics
 from support.programs import PATIENCE_S, ctl
-from support.redis_client import RedisClient
-from support.servers import Postgres, Redis, wait_until
+from support.servers import wait_until
 
 pytestmark = pytest.mark.threads
-
-
-def settled(server, name):
-    """A counter when all workers have told about all that was asked before: they do so every quarter of a second."""
-    time.sleep(1)
-    return metrics(server)[name]
-
-
-@pytest.fixture
-def redis_server(folder, request):
-    server = Redis(os.path.join(folder, "redis-" + request.node.name[5:20]))
-    yield server
-    if server.process.poll() is None:
-        server.process.send_signal(signal.SIGCONT)
-    server.stop()
-
-
-@pytest.fixture
-def own_postgres(folder, template, request):
-    server = Postgres(os.path.join(folder, request.node.name[5:25]), template, durable=True)
-    yield server
-    server.stop()
-
-
-class Editions:
-    """A folder whose leaderboard says in each equity which edition it is, imported again and again."""
-
-    def __init__(self, demo, path, dsn, redis):
-        self.path, self.dsn, self.redis = data.copy(demo, path), dsn, redis
-        self.number = 0
-
-    def publish(self):
-        self.number += 1
-
-        def change(document):
-            for row in document["leaderboard"]:
-                row["equity"] = self.number
-        data.edit(self.path, "leaderboard.json", change)
-        ctl("import", "--quiet", "--only", "leaderboard", self.path, dsn=self.dsn, NOF0_REDIS_URL=self.redis.url)
-        return self.number
-
-
-def edition_of(reply):
-    """Which one; a mixture is a fault."""
-    assert reply.status == 200, repr(reply)
-    numbers = {row["equity"] for row in reply.json()["leaderboard"]}
-    assert len(numbers) == 1, numbers
-    return numbers.pop()
-
-
-@pytest.fixture
-def editions(demo, folder, database, redis_server, request):
-    ctl("import", "--quiet", demo, dsn=database)
-    return Editions(demo, os.path.join(folder, "editions-" + request.node.name[5:20]), database, redis_server)
-
-
-@pytest.fixture
-def pair(serve, database, redis_server):
-    return [serve(NOF0_POSTGRES_DSN=database, NOF0_REDIS_URL=redis_server.url) for _ in range(2)]
-
-
-def heard(server):
-    wait_until(lambda: metrics(server)["nof0_cache_announcements_heard"] == 1, PATIENCE_S, "announcements are heard")
 
 
 def test_an_import_shows_everywhere(pair, editions):
@@ -236,100 +168,6 @@ def test_without_memory_whole_answers_come_from_redis(serve, folder, database, d
     numbers = metrics(server)
     assert numbers["nof0_cache_rebuilds_total"] == 1
     assert numbers["nof0_cache_entries"] == 0
-
-
-class Load:
-    """Clients that ask all the time; anything but 200 is a fault."""
-
-    def __init__(self, server, clients=4):
-        self.stop, self.faults, self.count = threading.Event(), [], 0
-        self.threads = [threading.Thread(target=self.ask, args=(server, n)) for n in range(clients)]
-        for thread in self.threads:
-            thread.start()
-
-    def ask(self, server, turn):
-        paths = list(data.ENDPOINTS.values()) + ["/api/trades?limit=5"]
-        try:
-            with server.client() as client:
-                while not self.stop.is_set():
-                    turn += 1
-                    reply = client.get(paths[turn % len(paths)])
-                    assert reply.status == 200, repr(reply)
-                    self.count += 1
-        except Exception as fault:  # pylint: disable=broad-except
-            self.faults.append(repr(fault))
-
-    def some_more(self):
-        before = self.count
-        wait_until(lambda: self.faults or self.count > before + 50, PATIENCE_S, "answers go on")
-        assert not self.faults, self.faults
-
-    def finish(self):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
-        assert not self.faults, self.faults
-
-
-def shows(server, number):
-    wait_until(lambda: edition_of(server.get("/api/leaderboard")) == number, 20, "the new edition")
-
-
-def test_redis_may_do_what_it_wants(pair, editions, redis_server):
-    server = pair[0]
-    shows(server, editions.publish())
-    load = Load(server)
-    load.some_more()
-    for _ in range(2):
-        redis_server.kill()
-        load.some_more()
-        shows(server, editions.publish())  # unheard: but nothing lives longer than a second now
-        redis_server.start()
-        heard(server)
-        shows(server, editions.publish())
-        redis_server.process.send_signal(signal.SIGSTOP)
-        load.some_more()
-        time.sleep(2)
-        redis_server.process.send_signal(signal.SIGCONT)
-        heard(server)
-        shows(server, editions.publish())
-        with RedisClient(redis_server.socket) as client:
-            client("FLUSHALL")
-        load.some_more()
-        shows(server, editions.publish())
-    load.finish()
-    stored = "nof0_cache_redis_writes_total{result=\"stored\"}"
-    before = settled(server, stored)
-    shows(server, editions.publish())
-    assert settled(server, stored) > before, "Redis is used again"
-
-
-def test_old_answers_serve_while_postgres_is_away(serve, folder, own_postgres, demo):
-    dsn = own_postgres.new_database()
-    ctl("migrate", "up", dsn=dsn)
-    ctl("import", "--quiet", demo, dsn=dsn)
-    config = write_config(folder, "stale.yaml", ttl__medium_s=1, cache__stale_if_error_s=6,
-                          postgres__query_timeout_ms=1000, postgres__connect_timeout_ms=1000)
-    server = serve(config=config, NOF0_POSTGRES_DSN=dsn, NOF0_WORKERS=1)
-    fresh = server.get("/api/trades")
-    assert fresh.status == 200 and fresh.header("Warning") is None and fresh.header("Age") is None
-    own_postgres.kill()
-
-    def old():
-        reply = server.get("/api/trades")
-        assert reply.status == 200, repr(reply)
-        return reply if reply.header("Warning") else None
-    reply = wait_until(old, 10, "an old answer that says so")
-    assert reply.header("Warning").startswith("110 ")
-    assert int(reply.header("Age")) >= 0
-    same_content(reply.json(), fresh.json(), ignore=("serverTime",))
-    assert server.get("/readyz").status == 503
-    assert server.get("/api/positions").status == 503, "there was no answer of this one"
-    assert metrics(server)["nof0_cache_stale_if_error_total"] >= 1
-    wait_until(lambda: server.get("/api/trades").status == 503, PATIENCE_S, "too old at last")
-    own_postgres.start()
-    server.wait_for("/api/trades")
-    assert server.get("/api/trades").header("Warning") is None
 
 
 def test_switched_off(serve, folder, database, demo, redis_server):
