@@ -48,13 +48,13 @@ struct shadow {
     struct legacy_documents *legacy;
     struct sighting *first, *last;
     size_t waiting;
+    int64_t rest_until_ms[FLAG_COUNT]; /* none of its answers is taken before */
 
     /* The thread's own. */
     struct shadow_work *work;
     struct shadow_store *store;
     int64_t stored_ms; /* the last time, clock_mono_ms */
     bool store_failed;
-    int64_t rest_until_ms; /* no answer is taken before */
 };
 
 /* --- from any thread --- */
@@ -82,7 +82,8 @@ bool shadow_offer(struct shadow *shadow, const struct shadow_sighting *seen)
 {
     if (pthread_mutex_trylock(&shadow->lock) != 0)
         return false;
-    bool room = shadow->waiting < QUEUE_MOST && !shadow->stopping;
+    bool room =
+        shadow->waiting < QUEUE_MOST && !shadow->stopping && shadow->rest_until_ms[seen->flag] <= clock_mono_ms();
     if (room)
         append(shadow, seen);
     (void)pthread_mutex_unlock(&shadow->lock);
@@ -176,24 +177,16 @@ static void store(struct shadow *shadow, const struct settings *settings)
     shadow->stored_ms = clock_mono_ms();
 }
 
-/* Waits until there is an answer and the thread has rested enough, or something else is to be done, and takes what
- * there is. False at the end. */
+/* Waits until there is an answer, or something else is to be done, and takes what there is. False at the end. */
 static bool next(struct shadow *shadow, int64_t until_ms, struct sighting **sighting, struct snapshot **snapshot)
 {
-    bool may_take = false;
-    int waited = 0;
+    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     (void)pthread_mutex_lock(&shadow->lock);
-    for (;;) {
-        may_take = shadow->first && clock_mono_ms() >= shadow->rest_until_ms;
-        if (may_take || shadow->stopping || shadow->snapshot != *snapshot || waited == ETIMEDOUT)
-            break;
-        int64_t wake_ms = shadow->first && shadow->rest_until_ms < until_ms ? shadow->rest_until_ms : until_ms;
-        const struct timespec wake = {.tv_sec = wake_ms / 1000, .tv_nsec = wake_ms % 1000 * 1000000};
-        waited = pthread_cond_timedwait(&shadow->news, &shadow->lock, &wake);
-        waited = wake_ms == until_ms ? waited : 0;
-    }
+    int waited = 0;
+    while (!shadow->first && !shadow->stopping && shadow->snapshot == *snapshot && waited == 0)
+        waited = pthread_cond_timedwait(&shadow->news, &shadow->lock, &until);
     bool goes_on = !shadow->stopping;
-    *sighting = goes_on && may_take ? shadow->first : NULL;
+    *sighting = goes_on ? shadow->first : NULL;
     if (*sighting) {
         shadow->first = (*sighting)->next;
         if (!shadow->first)
@@ -207,14 +200,18 @@ static bool next(struct shadow *shadow, int64_t until_ms, struct sighting **sigh
     return goes_on;
 }
 
-/* What comparing took since began_ms is answered by a rest, so that over time it has no more than its share. */
-static void rest(struct shadow *shadow, const struct settings *settings, int64_t began_ms)
+/* What a comparison took since began_ms is answered by a rest of its flag's, so that over time each has no more than
+ * its share, however many of them wait: the answers of one cannot push out those of another. */
+static void rest(struct shadow *shadow, const struct settings *settings, enum flag flag, int64_t began_ms)
 {
-    enum { LONGEST_MS = 60000 };
+    enum { LONGEST_MS = 600000 };
     int64_t now_ms = clock_mono_ms();
-    double share = settings->shadow_max_share > 0 ? settings->shadow_max_share : 0;
+    double share = settings->shadow_max_share;
     double rest_ms = share > 0 ? (double)(now_ms - began_ms) * (1 / share - 1) : LONGEST_MS;
-    shadow->rest_until_ms = now_ms + (int64_t)(rest_ms < LONGEST_MS ? rest_ms : LONGEST_MS);
+    (void)pthread_mutex_lock(&shadow->lock);
+    int64_t from_ms = shadow->rest_until_ms[flag] > now_ms ? shadow->rest_until_ms[flag] : now_ms;
+    shadow->rest_until_ms[flag] = from_ms + (int64_t)(rest_ms < LONGEST_MS ? rest_ms : LONGEST_MS);
+    (void)pthread_mutex_unlock(&shadow->lock);
 }
 
 static void free_sighting(struct sighting *sighting)
@@ -223,14 +220,16 @@ static void free_sighting(struct sighting *sighting)
     free(sighting);
 }
 
-static void compare(struct shadow *shadow, struct sighting *sighting)
+static void compare(struct shadow *shadow, const struct settings *settings, struct sighting *sighting)
 {
+    int64_t began_ms = clock_mono_ms();
     const struct shadow_sighting seen = {.flag = sighting->flag,
                                          .mode = sighting->mode,
                                          .side = sighting->side,
                                          .target = {sighting->target, sighting->target_size},
                                          .document = sighting->document};
     shadow_work_compare(shadow->work, &seen);
+    rest(shadow, settings, seen.flag, began_ms);
     free_sighting(sighting);
 }
 
@@ -245,12 +244,9 @@ static void *run(void *arg)
         const struct settings *settings = snapshot_settings(snapshot);
         shadow_work_go_by(shadow->work, snapshot);
         shadow_store_go_by(shadow->store, snapshot);
-        int64_t began_ms = clock_mono_ms();
         if (sighting)
-            compare(shadow, sighting);
+            compare(shadow, settings, sighting);
         until_ms = shadow_work_look_again(shadow->work);
-        if (clock_mono_ms() > began_ms)
-            rest(shadow, settings, began_ms);
         if (store_due_ms(shadow, settings) <= clock_mono_ms())
             store(shadow, settings);
         int64_t store_ms = store_due_ms(shadow, settings);
