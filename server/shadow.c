@@ -9,18 +9,18 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    QUEUE_MOST = 64,  /* answers that wait: what comes when there are so many is left out */
-    LOWEST_NICE = 19, /* the scheduler gives the thread what nobody else wants */
-    RETRY_MS = 1000,  /* after Postgres did not take what was found */
-    REST_MS = 30000,  /* between two visits to Postgres without news */
+    /* Answers of one flag that wait or are being compared; what comes when there are so many is left out. Two, so that
+     * of two requests that a page always sends together the second has its turn as well. */
+    TAKEN_MOST = 2,
+    RETRY_MS = 1000, /* after Postgres did not take what was found */
+    REST_MS = 30000, /* between two visits to Postgres without news */
 };
 
 struct sighting {
@@ -47,7 +47,7 @@ struct shadow {
     struct snapshot *snapshot;
     struct legacy_documents *legacy;
     struct sighting *first, *last;
-    size_t waiting;
+    unsigned taken[FLAG_COUNT];
     int64_t rest_until_ms[FLAG_COUNT]; /* none of its answers is taken before */
 
     /* The thread's own. */
@@ -73,7 +73,7 @@ static void append(struct shadow *shadow, const struct shadow_sighting *seen)
     else
         shadow->first = sighting;
     shadow->last = sighting;
-    shadow->waiting++;
+    shadow->taken[seen->flag]++;
     (void)pthread_cond_signal(&shadow->news);
 }
 
@@ -82,13 +82,14 @@ bool shadow_offer(struct shadow *shadow, const struct shadow_sighting *seen)
 {
     if (pthread_mutex_trylock(&shadow->lock) != 0)
         return false;
-    bool room =
-        shadow->waiting < QUEUE_MOST && !shadow->stopping && shadow->rest_until_ms[seen->flag] <= clock_mono_ms();
+    bool room = shadow->taken[seen->flag] < TAKEN_MOST && !shadow->stopping &&
+                shadow->rest_until_ms[seen->flag] <= clock_mono_ms();
     if (room)
         append(shadow, seen);
     (void)pthread_mutex_unlock(&shadow->lock);
     return room;
 }
+
 bool shadow_shed(struct shadow *shadow, enum flag flag, enum flag_mode mode, uint64_t count)
 {
     size_t kind = 0;
@@ -119,13 +120,15 @@ void shadow_take_legacy(struct shadow *shadow, struct legacy_documents *document
 void shadow_print(struct shadow *shadow, struct buf *out)
 {
     (void)pthread_mutex_lock(&shadow->lock);
-    size_t waiting = shadow->waiting;
+    unsigned taken = 0;
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        taken += shadow->taken[i];
     (void)pthread_mutex_unlock(&shadow->lock);
     shadow_tally_print(shadow->tally, out);
     buf_printf(out,
-               "# HELP nof0_shadow_waiting Answers that wait to be compared, of at most %d.\n"
-               "# TYPE nof0_shadow_waiting gauge\nnof0_shadow_waiting %zu\n",
-               QUEUE_MOST, waiting);
+               "# HELP nof0_shadow_waiting Answers that wait or are being compared, at most %d of each flag.\n"
+               "# TYPE nof0_shadow_waiting gauge\nnof0_shadow_waiting %u\n",
+               TAKEN_MOST, taken);
 }
 
 /* --- the thread --- */
@@ -191,7 +194,6 @@ static bool next(struct shadow *shadow, int64_t until_ms, struct sighting **sigh
         shadow->first = (*sighting)->next;
         if (!shadow->first)
             shadow->last = NULL;
-        shadow->waiting--;
     }
     struct snapshot *old = *snapshot;
     *snapshot = snapshot_ref(shadow->snapshot);
@@ -209,6 +211,7 @@ static void rest(struct shadow *shadow, const struct settings *settings, enum fl
     double share = settings->shadow_max_share;
     double rest_ms = share > 0 ? (double)(now_ms - began_ms) * (1 / share - 1) : LONGEST_MS;
     (void)pthread_mutex_lock(&shadow->lock);
+    shadow->taken[flag]--;
     int64_t from_ms = shadow->rest_until_ms[flag] > now_ms ? shadow->rest_until_ms[flag] : now_ms;
     shadow->rest_until_ms[flag] = from_ms + (int64_t)(rest_ms < LONGEST_MS ? rest_ms : LONGEST_MS);
     (void)pthread_mutex_unlock(&shadow->lock);
@@ -233,13 +236,21 @@ static void compare(struct shadow *shadow, const struct settings *settings, stru
     free_sighting(sighting);
 }
 
+/* The thread gets what nobody else wants, and, unlike one that is merely nice, is put aside the moment that a worker on
+ * its core wakes up: sched(7). */
+static void leave_the_core_to_others(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+}
+
 static void *run(void *arg)
 {
     struct shadow *shadow = arg;
     struct snapshot *snapshot = NULL;
     struct sighting *sighting = NULL;
     int64_t until_ms = 0;
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_NICE);
+    leave_the_core_to_others();
     while (next(shadow, until_ms, &sighting, &snapshot)) {
         const struct settings *settings = snapshot_settings(snapshot);
         shadow_work_go_by(shadow->work, snapshot);

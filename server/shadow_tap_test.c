@@ -62,19 +62,23 @@ static void note(struct scene *scene, unsigned times)
         shadow_tap_note(&scene->tap, FLAG_READ_TRADES, ENDPOINT_LEGACY, SLICE("/api/trades"), scene->document);
 }
 
-/* The number behind `result` in the metrics. */
-static long counted(struct scene *scene, const char *result)
+/* The number behind the name in the metrics. */
+static long metric(struct scene *scene, const char *name)
 {
     struct buf page = BUF_INIT;
-    struct buf name = BUF_INIT;
     shadow_print(scene->shadow, &page);
-    buf_printf(&name, "nof0_shadow_comparisons_total{endpoint=\"trades\",result=\"%s\"} ", result);
-    const char *line = strstr(buf_cstr(&page), buf_cstr(&name));
+    const char *line = strstr(buf_cstr(&page), name);
     assert_non_null(line);
-    long number = strtol(line + name.len, NULL, 10);
-    buf_free(&name);
+    long number = strtol(line + strlen(name), NULL, 10);
     buf_free(&page);
     return number;
+}
+
+static long counted(struct scene *scene, const char *result)
+{
+    char name[128];
+    (void)snprintf(name, sizeof name, "\nnof0_shadow_comparisons_total{endpoint=\"trades\",result=\"%s\"} ", result);
+    return metric(scene, name);
 }
 
 static void await(struct scene *scene, const char *result, long number)
@@ -132,6 +136,30 @@ static void no_more_than_allowed(void **state)
     end(&scene);
 }
 
+/* However fast answers of one flag come, two of them are taken at a time, and those of another find room. */
+static void a_flag_takes_two_at_a_time(void **state)
+{
+    (void)state;
+    struct scene scene;
+    begin(&scene, "shadow:\n  max_per_second: 100000\n  max_share: 1\n");
+    go_by(&scene, FLAG_SHADOW);
+    long most = 0;
+    for (int i = 0; i < 300; i++) {
+        note(&scene, 10);
+        long now = metric(&scene, "\nnof0_shadow_waiting ");
+        most = now > most ? now : most;
+    }
+    assert_in_range(most, 1, 2);
+    const struct shadow_sighting other = {FLAG_READ_POSITIONS, FLAG_SHADOW, ENDPOINT_LEGACY, SLICE("/api/positions"),
+                                          scene.document};
+    int64_t until_ms = clock_mono_ms() + 30000;
+    bool taken = false;
+    while (!taken && clock_mono_ms() < until_ms) /* refused while the thread has the lock */
+        taken = shadow_offer(scene.shadow, &other);
+    assert_true(taken);
+    end(&scene);
+}
+
 static void a_share_of_them(void **state)
 {
     (void)state;
@@ -152,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(modes_decide),
         cmocka_unit_test(no_more_than_allowed),
+        cmocka_unit_test(a_flag_takes_two_at_a_time),
         cmocka_unit_test(a_share_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
