@@ -1,7 +1,6 @@
 #include "parity/guard.h"
 
 #include "base/clock.h"
-#include "repo/cells.h"
 
 #include <inttypes.h>
 
@@ -44,34 +43,6 @@ bool parity_need_met(struct session *session, const struct parity_need *need, st
                        buf_cstr(&text), need->age_s);
     buf_free(&text);
     return good;
-}
-
-bool parity_mismatches_since(struct session *session, const struct parity_need *need, int64_t since_us,
-                             uint64_t *mismatches, const char **endpoint, struct err *err)
-{
-    bool good = true;
-    *mismatches = 0;
-    if (endpoint)
-        *endpoint = NULL;
-    for (size_t i = 0; good && i < need->endpoint_count; i++) {
-        struct arena *arena = arena_new(0);
-        struct params params = params_on(arena);
-        params_add_text(&params, slice_of(need->endpoints[i]));
-        params_add_i64(&params, since_us);
-        PGresult *result = session_query(session,
-                                         "SELECT coalesce(sum(mismatches), 0)::bigint FROM parity_runs"
-                                         " WHERE endpoint = $1 AND left_source = 'legacy' AND right_source = 'repo'"
-                                         " AND started_at >= 'epoch'::timestamptz + $2 * interval '1 microsecond'",
-                                         &params, err);
-        good = result != NULL;
-        uint64_t found = good && PQntuples(result) == 1 ? (uint64_t)cell_i64(result, 0, 0).v : 0;
-        *mismatches += found;
-        if (endpoint && found)
-            *endpoint = need->endpoints[i];
-        PQclear(result);
-        arena_free(arena);
-    }
-    return good || err_wrap(err, "parity_runs");
 }
 
 /* One look and one attempt: the change is bound to what was looked at. */

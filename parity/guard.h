@@ -23,11 +23,6 @@ bool parity_guards(enum flag flag, struct flag_value from, struct flag_value to)
 /* True when there is what is needed. Else ERR_REFUSED, with what each endpoint has and what it lacks. */
 bool parity_need_met(struct session *session, const struct parity_need *need, struct err *err) MUST_CHECK;
 
-/* How many comparisons found a difference, over the endpoints of `need`, in stretches that began at `since_us` (since
- * 1970) or later. *endpoint (may be NULL) receives one that has some. */
-bool parity_mismatches_since(struct session *session, const struct parity_need *need, int64_t since_us,
-                             uint64_t *mismatches, const char **endpoint, struct err *err) MUST_CHECK;
-
 /* flag_store_change under the guard. `configured` is the configuration's value of the flag, which holds while nobody
  * set it. With change->forced a lack of parity is no hindrance; the log says "forced" only where there was such a lack.
  * When the flag is changed by somebody else between check and change: ERR_CONFLICT, or, when any version was fine, all

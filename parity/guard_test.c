@@ -1,9 +1,6 @@
 /* Who may change a flag, by what comparisons found. */
-#include "base/clock.h"
 #include "parity/guard.h"
 #include "repo/session_testing.h"
-
-#include <inttypes.h>
 
 static int set_up(void **state)
 {
@@ -212,27 +209,6 @@ static void versions_come_first(void **state)
     assert_int_equal(version, 1);
 }
 
-static void mismatches_are_counted_from_a_moment_on(void **state)
-{
-    struct session *session = session_testing_of(state);
-    struct err err = ERR_INIT;
-    struct parity_need need = need_of(10);
-    const char *endpoint;
-    uint64_t mismatches;
-    start_empty(session);
-    compared(session, "analytics_one", 100, 40, 10, 5); /* began before */
-    compared(session, "analytics_one", 30, 20, 10, 0);
-    compared(session, "trades", 30, 20, 10, 9);
-    int64_t since_us = (clock_wall_ms() - 60000) * 1000;
-    assert_true(parity_mismatches_since(session, &need, since_us, &mismatches, &endpoint, &err));
-    assert_int_equal(mismatches, 0);
-    assert_null(endpoint);
-    compared(session, "analytics_one", 10, 5, 10, 2);
-    assert_true(parity_mismatches_since(session, &need, since_us, &mismatches, &endpoint, &err));
-    assert_int_equal(mismatches, 2);
-    assert_string_equal(endpoint, "analytics_one");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +217,6 @@ int main(void)
         cmocka_unit_test(force_is_noted_where_it_was_needed),
         cmocka_unit_test(the_configuration_counts_as_a_value),
         cmocka_unit_test(versions_come_first),
-        cmocka_unit_test(mismatches_are_counted_from_a_moment_on),
     };
     return cmocka_run_group_tests(tests, set_up, session_testing_stop);
 }
