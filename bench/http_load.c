@@ -1,5 +1,6 @@
-/* http_load HOST PORT TARGET CONNECTIONS SECONDS: asks for one target over kept connections, one request at a time on
- * each, and prints what bench/load.h says. Every answer must be 200 with a Content-Length. */
+/* http_load HOST PORT TARGET CONNECTIONS SECONDS [RATE]: asks for one target over kept connections, one request at a
+ * time on each, RATE times a second over all of them or as fast as they are answered, and prints what bench/load.h
+ * says. Every answer must be 200 with a Content-Length. */
 #include "base/mem.h"
 #include "bench/load.h"
 
@@ -114,14 +115,15 @@ static bool client_once(void *self, size_t *bytes, struct err *err)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: http_load HOST PORT TARGET CONNECTIONS SECONDS\n");
+    if (argc != 6 && argc != 7) {
+        fprintf(stderr, "usage: http_load HOST PORT TARGET CONNECTIONS SECONDS [RATE]\n");
         return 2;
     }
     struct target target = {argv[1], argv[2], argv[3]};
     struct load_plan plan = {
         .threads = (unsigned)strtoul(argv[4], NULL, 10),
         .seconds = strtod(argv[5], NULL),
+        .per_second = argc == 7 ? strtod(argv[6], NULL) : 0,
         .open = client_open,
         .once = client_once,
         .close = client_close,

@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 struct runner {
     const struct load_plan *plan;
+    unsigned number;
     pthread_t thread;
     pthread_barrier_t *start;
     int64_t *took_us;
@@ -30,33 +33,59 @@ static void record(struct runner *runner, int64_t took_us)
     runner->took_us[runner->count++] = took_us;
 }
 
+static void sleep_until(int64_t due_us)
+{
+    const struct timespec due = {.tv_sec = due_us / 1000000, .tv_nsec = due_us % 1000000 * 1000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) != 0) {
+    }
+}
+
+/* When the next thing begins to count: at once, or at a rate when it is due. One that is still to come is waited for;
+ * one that is late, since the last one took too long, counts from when it was due. */
+static int64_t begin_next(const struct runner *runner, int64_t first_us, size_t done)
+{
+    const struct load_plan *plan = runner->plan;
+    int64_t now = clock_mono_us();
+    if (plan->per_second <= 0)
+        return now;
+    double turn = (double)done * plan->threads + runner->number;
+    int64_t due = first_us + (int64_t)(turn * 1e6 / plan->per_second);
+    if (due <= now)
+        return due;
+    sleep_until(due);
+    return clock_mono_us();
+}
+
 static void measure(struct runner *runner, void *self)
 {
     int64_t whole_us = (int64_t)(runner->plan->seconds * 1e6);
-    int64_t counted_from = clock_mono_us() + whole_us / 10;
+    int64_t first_us = clock_mono_us();
+    int64_t counted_from = first_us + whole_us / 10;
     int64_t until = counted_from + whole_us;
-    int64_t before = clock_mono_us();
-    int64_t first = 0;
-    while (before < until) {
+    int64_t counted_first = 0;
+    for (size_t done = 0;; done++) {
+        int64_t before = begin_next(runner, first_us, done);
+        if (before >= until)
+            return;
         size_t bytes = 0;
         if (!runner->plan->once(self, &bytes, &runner->err)) {
             runner->failed = true;
             return;
         }
+        if (before < counted_from)
+            continue;
         int64_t now = clock_mono_us();
-        if (before >= counted_from) {
-            first = first ? first : before;
-            record(runner, now - before);
-            runner->bytes += bytes;
-            runner->measured_us = now - first;
-        }
-        before = now;
+        counted_first = counted_first ? counted_first : before;
+        record(runner, now - before);
+        runner->bytes += bytes;
+        runner->measured_us = now - counted_first;
     }
 }
 
 static void *run(void *arg)
 {
     struct runner *runner = arg;
+    (void)prctl(PR_SET_TIMERSLACK, 1UL); /* ns */
     void *self = runner->plan->open(runner->plan->arg, &runner->err);
     runner->failed = !self;
     pthread_barrier_wait(runner->start);
@@ -114,6 +143,7 @@ bool load_run(const struct load_plan *plan, struct err *err)
     struct runner *runners = mem_calloc(plan->threads, sizeof *runners);
     for (unsigned i = 0; i < plan->threads; i++) {
         runners[i].plan = plan;
+        runners[i].number = i;
         runners[i].start = &start;
         int failed = pthread_create(&runners[i].thread, NULL, run, &runners[i]);
         if (failed) {

@@ -1,5 +1,5 @@
-/* A closed loop of load: so many threads, each with one thing under way at a time, for so long; then what it came to.
- */
+/* So many threads, each with one thing under way at a time, for so long, as fast as they can or at a rate; then what it
+ * came to. */
 #ifndef NOF0_BENCH_LOAD_H
 #define NOF0_BENCH_LOAD_H
 
@@ -11,6 +11,7 @@
 struct load_plan {
     unsigned threads;
     double seconds;
+    double per_second; /* of all threads together, evenly spaced; 0: each begins again as soon as it is done */
     /* Opens what one thread needs; NULL and *err when it cannot. */
     void *(*open)(const void *arg, struct err *err);
     /* Does the thing once. *bytes receives how much came in. */

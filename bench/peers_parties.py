@@ -2,8 +2,10 @@
 
 import http.client
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -26,11 +28,33 @@ def get(port, target, headers=None, method="GET"):
         connection.close()
 
 
+def whole_reply(port, target, headers):
+    """All bytes of one reply, its head too, as they came."""
+    lines = [f"GET {target} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall("\r\n".join(lines + ["", ""]).encode())
+        stream = client.makefile("rb")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = stream.readline()
+            if not line:
+                raise Trouble(f"{target}: half a reply")
+            head += line
+        size = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        has_body = size and not head.startswith(b"HTTP/1.1 304")
+        return head + (stream.read(int(size[1])) if has_body else b"")
+
+
 def metrics(port):
     """{name with labels: number} of /metrics once the workers have told what they did: they do so four times a second."""
     time.sleep(0.6)
     lines = get(port, "/metrics")[2].decode().splitlines()
     return {name: float(number) for name, _, number in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for_metric(party, name, good, seconds=30):
@@ -94,6 +118,16 @@ class Party:
                 self.process.wait()
 
 
+class Door:
+    """One of several ports of a party."""
+
+    def __init__(self, party, port):
+        self.party, self.port, self.name = party, port, party.name
+
+    def cpu_seconds(self):
+        return self.party.cpu_seconds()
+
+
 class Parties:
     """All that run; stops them at the end in the opposite order, whatever happened."""
 
@@ -152,6 +186,23 @@ http {{
                 os.chmod(os.path.join(path, name), 0o644)
         command = ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"]
         return self.start("nginx", offset, command).wait_for("/" + next(iter(files)))
+
+    def floor(self, replies, offset=3):
+        """Doors behind which these bytes are all that there is (bench/floor.c), one each."""
+        paths = []
+        for number, reply in enumerate(replies):
+            paths.append(f"{self.place.work}/floor-{number}")
+            with open(paths[-1], "wb") as file:
+                file.write(reply)
+        port = self.place.port + offset
+        party = self.start("floor", offset, [f"{self.place.build}/bench/floor", str(port), *paths])
+        until = time.monotonic() + 10
+        for number in range(len(paths)):
+            while not listens(port + number):
+                if time.monotonic() > until or party.process.poll() is not None:
+                    raise Trouble(f"floor did not start; see {party.log}")
+                time.sleep(0.02)
+        return [Door(party, port + number) for number in range(len(paths))]
 
     def redis_socket(self):
         return f"{self.place.work}/redis.sock"

@@ -6,12 +6,11 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
-from peers_parties import Trouble
+from peers_parties import Trouble, listens
 
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 PROGRAMS = ("wrk", "taskset", "redis-server", "psql", "bash")
@@ -72,9 +71,8 @@ class Place:
     def refuse_taken_ports(self):
         """nof0d would share a port with another one (SO_REUSEPORT), and half of the requests would go astray."""
         for port in range(self.port, self.port + PORTS):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    raise Trouble(f"something listens on port {port} already; give another --port")
+            if listens(port):
+                raise Trouble(f"something listens on port {port} already; give another --port")
 
     def __exit__(self, *exception):
         if self.used_servers:
@@ -98,6 +96,17 @@ class Place:
                              "postgres_role nof0 >&2\npostgres_dsn nof0").strip()
         if redis:
             self.redis_url = self.bash('redis_start "$work/redis.record" "$work/redis.log" >&2\nredis_url').strip()
+
+    def put_postgres_aside(self, core):
+        """Postgres as if on a machine of its own: on one core, and there only when nobody else runs. What it takes of the
+        cores that are measured is nothing then, but answers to it may come late."""
+        with open(f"{self.work}/postgres.record", encoding="ascii") as record:
+            postmaster = int(record.read().split()[0])
+        with open(f"/proc/{postmaster}/task/{postmaster}/children", encoding="ascii") as children:
+            servers = [postmaster, *map(int, children.read().split())]
+        for pid in servers:  # those that it starts later inherit both
+            os.sched_setaffinity(pid, {core})
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
     def settings(self):
         """The environment variables of etc/nof0.yaml that lead to the servers."""
