@@ -64,7 +64,7 @@ struct slice document_gzip(const struct document *document);
 /* A file that holds the body, or the compressed form, for a reply that the kernel sends without copying: for documents
  * that are sent again and again. Made at the first call, on any thread; it stays the document's. -1 when they have
  * fewer than DOCUMENT_FILE_MIN bytes, for which copying is as cheap, or when no file could be made. */
-enum { DOCUMENT_FILE_MIN = 16 * 1024 };
+enum { DOCUMENT_FILE_MIN = 64 * 1024 };
 int document_body_file(struct document *document);
 int document_gzip_file(struct document *document);
 /* W/"<32 hexadecimal digits>": XXH3-128 of the body. */
