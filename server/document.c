@@ -2,12 +2,12 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "server/body_file.h"
 
 #include <isa-l/igzip_lib.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zlib.h>
@@ -33,27 +33,15 @@ struct document {
 };
 
 /* Whoever is first makes it; others that come at the same time throw theirs away. */
-static int file_of(atomic_int *file, struct slice bytes)
+static void make_file(atomic_int *file, struct slice bytes)
 {
-    int fd = atomic_load_explicit(file, memory_order_acquire);
-    if (fd >= 0 || bytes.n < DOCUMENT_FILE_MIN)
-        return fd;
-    fd = memfd_create("nof0-document", MFD_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n <= 0) {
-            (void)close(fd);
-            return -1;
-        }
-        bytes = (struct slice){bytes.p + n, bytes.n - (size_t)n};
-    }
+    if (atomic_load_explicit(file, memory_order_relaxed) >= 0 || bytes.n < DOCUMENT_FILE_MIN)
+        return;
+    int fd = body_file_new(bytes);
     int none = -1;
-    if (atomic_compare_exchange_strong_explicit(file, &none, fd, memory_order_acq_rel, memory_order_acquire))
-        return fd;
-    (void)close(fd);
-    return none;
+    if (fd >= 0 &&
+        !atomic_compare_exchange_strong_explicit(file, &none, fd, memory_order_release, memory_order_relaxed))
+        (void)close(fd);
 }
 
 static void file_close(atomic_int *file)
@@ -245,14 +233,19 @@ struct slice document_gzip(const struct document *document)
     return (struct slice){(const char *)document->packed->bytes, document->packed->n};
 }
 
-int document_body_file(struct document *document)
+void document_make_file(struct document *document, bool gzip)
 {
-    return file_of(&document->body_file, document->body.bytes);
+    if (!gzip)
+        make_file(&document->body_file, document->body.bytes);
+    else if (document->packed)
+        make_file(&document->packed->file, document_gzip(document));
 }
 
-int document_gzip_file(struct document *document)
+int document_file(const struct document *document, bool gzip)
 {
-    return document->packed ? file_of(&document->packed->file, document_gzip(document)) : -1;
+    if (!gzip)
+        return atomic_load_explicit(&document->body_file, memory_order_acquire);
+    return document->packed ? atomic_load_explicit(&document->packed->file, memory_order_acquire) : -1;
 }
 
 const char *document_etag(const struct document *document)

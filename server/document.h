@@ -62,11 +62,12 @@ bool document_is_compressed(const struct document *document);
 /* Header and deflate data; empty when there is no compressed form. */
 struct slice document_gzip(const struct document *document);
 /* A file that holds the body, or the compressed form, for a reply that the kernel sends without copying: for documents
- * that are sent again and again. Made at the first call, on any thread; it stays the document's. -1 when they have
- * fewer than DOCUMENT_FILE_MIN bytes, for which copying is as cheap, or when no file could be made. */
+ * that are sent again and again. Made on any thread, in up to some ms (server/body_file.h); nothing is made for fewer
+ * than DOCUMENT_FILE_MIN bytes, for which copying is as cheap, nor twice. */
 enum { DOCUMENT_FILE_MIN = 64 * 1024 };
-int document_body_file(struct document *document);
-int document_gzip_file(struct document *document);
+void document_make_file(struct document *document, bool gzip);
+/* The file, which stays the document's; it may be longer than what it holds. -1 when none was made. */
+int document_file(const struct document *document, bool gzip);
 /* W/"<32 hexadecimal digits>": XXH3-128 of the body. */
 const char *document_etag(const struct document *document);
 

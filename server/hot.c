@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "server/canary.h"
 #include "server/negotiate.h"
+#include "server/offload.h"
 #include "server/shadow_tap.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct entry {
     enum flag flag;          /* of its endpoint, */
     enum endpoint_side side; /* which answered */
     bool must_compress;      /* clients may have it compressed, but it is not yet */
+    bool asked_file[2];      /* of the plain form, of the compressed one */
     size_t target_size;
     char target[];
 };
@@ -32,7 +34,9 @@ struct hot {
     struct slot slots[HOT_SLOTS];
     const struct settings *settings;
     const struct flag_set *flags;
-    struct shadow_tap *tap; /* NULL: none */
+    struct shadow_tap *tap;  /* NULL: none */
+    struct offload *offload; /* NULL: none */
+    struct mailbox *mailbox;
     uint64_t hits;
     uint64_t hits_of_rows[FLAG_COUNT];
     /* What the last Accept-Encoding came to: most clients send the same. */
@@ -85,6 +89,12 @@ void hot_go_by(struct hot *hot, const struct settings *settings, const struct fl
 void hot_set_tap(struct hot *hot, struct shadow_tap *tap)
 {
     hot->tap = tap;
+}
+
+void hot_set_offload(struct hot *hot, struct offload *offload, struct mailbox *mailbox)
+{
+    hot->offload = offload;
+    hot->mailbox = mailbox;
 }
 
 void hot_free(struct hot *hot)
@@ -175,6 +185,39 @@ static struct entry *entry_for(struct hot *hot, struct http_request *request, st
     return slot->sides[value->mode == FLAG_REPO ? ENDPOINT_REPO : ENDPOINT_LEGACY];
 }
 
+/* The making of a document's file. */
+struct file_job {
+    struct document *document;
+    bool gzip;
+};
+
+static void make_file(void *arg)
+{
+    const struct file_job *job = arg;
+    document_make_file(job->document, job->gzip);
+}
+
+static void end_job(void *arg)
+{
+    struct file_job *job = arg;
+    document_unref(job->document);
+    free(job);
+}
+
+/* What is sent often and large gets a file, behind the clients' backs: until then their replies are copied. */
+static void ask_for_file(struct hot *hot, struct entry *entry, bool gzip)
+{
+    if (entry->asked_file[gzip] || !hot->offload)
+        return;
+    entry->asked_file[gzip] = true;
+    struct slice bytes = gzip ? document_gzip(entry->document) : document_body(entry->document);
+    if (bytes.n < DOCUMENT_FILE_MIN || document_file(entry->document, gzip) >= 0)
+        return;
+    struct file_job *job = mem_alloc(sizeof *job);
+    *job = (struct file_job){document_ref(entry->document), gzip};
+    offload_submit(hot->offload, hot->mailbox, make_file, end_job, job);
+}
+
 bool hot_answer(struct hot *hot, struct http_request *request)
 {
     enum http_method method = http_request_method(request);
@@ -187,15 +230,12 @@ bool hot_answer(struct hot *hot, struct http_request *request)
     bool gzip = accepts_gzip(hot, http_request_header(request, "Accept-Encoding"));
     if (gzip && entry->must_compress)
         return false;
+    ask_for_file(hot, entry, gzip);
     entry->references++;
     if (hot->tap && shadow_tap_wants(hot->tap, entry->flag))
         shadow_tap_note(hot->tap, entry->flag, entry->side, target, entry->document);
-    const struct reply_ready ready = {.heads = &entry->heads,
-                                      .document = entry->document,
-                                      .gzip = gzip,
-                                      .lasts = true,
-                                      .release = entry_release,
-                                      .arg = entry};
+    const struct reply_ready ready = {
+        .heads = &entry->heads, .document = entry->document, .gzip = gzip, .release = entry_release, .arg = entry};
     if (reply_with_heads(request, &ready)) {
         hot->hits++;
         hot->hits_of_rows[entry->flag] += entry->side == ENDPOINT_REPO;

@@ -38,6 +38,12 @@ void hot_go_by(struct hot *hot, const struct settings *settings, const struct fl
 struct shadow_tap;
 void hot_set_tap(struct hot *hot, struct shadow_tap *tap);
 
+/* Large documents that it answers with get a file there (document_make_file). Both must outlive the table; without them
+ * (NULL) none is made. */
+struct offload;
+struct mailbox;
+void hot_set_offload(struct hot *hot, struct offload *offload, struct mailbox *mailbox);
+
 /* Remembers that the answer is for the request's target, in place of what its slot held. Holds a reference of its own
  * to the document. Does nothing when the endpoint reads in another way by now than the answer's. */
 void hot_keep(struct hot *hot, const struct http_request *request, const struct reply_answer *answer,

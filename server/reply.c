@@ -213,9 +213,7 @@ bool reply_with_heads(struct http_request *request, const struct reply_ready *re
         tail_size = document_gzip_tail(document, now_ms, tail);
     }
     http_reply_head(request, 200, head);
-    int file = -1;
-    if (ready->lasts && body.n >= DOCUMENT_FILE_MIN)
-        file = packed ? document_gzip_file(document) : document_body_file(document);
+    int file = document_file(document, packed);
     if (file >= 0)
         http_reply_file(request, file, body.n, ready->release, ready->arg);
     else

@@ -55,7 +55,6 @@ struct reply_ready {
     const struct reply_heads *heads;
     struct document *document;
     bool gzip;
-    bool lasts; /* it will be sent again: worth a file of its own when it is large */
     void (*release)(void *arg);
     void *arg;
 };

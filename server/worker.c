@@ -306,6 +306,7 @@ struct worker *worker_new(unsigned index, const struct worker_company *company, 
     worker->read.stream = stream_hub_new(worker->base, company->streams);
     worker->read.offload = company->offload;
     worker->read.mailbox = worker->mailbox;
+    hot_set_offload(worker->read.hot, company->offload, worker->mailbox);
     worker->ingest = (struct ingest_door){.base = worker->base,
                                           .lanes = company->lanes,
                                           .offload = company->offload,
