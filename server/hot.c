@@ -230,6 +230,7 @@ bool hot_answer(struct hot *hot, struct http_request *request)
     bool gzip = accepts_gzip(hot, http_request_header(request, "Accept-Encoding"));
     if (gzip && entry->must_compress)
         return false;
+    gzip = gzip && entry->heads.gzip.n > 0;
     ask_for_file(hot, entry, gzip);
     entry->references++;
     if (hot->tap && shadow_tap_wants(hot->tap, entry->flag))

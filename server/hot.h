@@ -38,8 +38,8 @@ void hot_go_by(struct hot *hot, const struct settings *settings, const struct fl
 struct shadow_tap;
 void hot_set_tap(struct hot *hot, struct shadow_tap *tap);
 
-/* Large documents that it answers with get a file there (document_make_file). Both must outlive the table; without them
- * (NULL) none is made. */
+/* Large documents that it answers with get a file there (document_make_file). Both must be there as long as it answers;
+ * without them (NULL) none is made. */
 struct offload;
 struct mailbox;
 void hot_set_offload(struct hot *hot, struct offload *offload, struct mailbox *mailbox);
