@@ -8,6 +8,7 @@
 #include "server/flag_keeper.h"
 #include "server/http.h"
 #include "server/ingest.h"
+#include "server/legacy_faults.h"
 #include "server/listeners.h"
 #include "server/outbox_threads.h"
 #include "server/shadow.h"
@@ -283,35 +284,12 @@ static void give_legacy(struct server *server, struct legacy_documents *document
     server->legacy = documents;
 }
 
-static void log_file_faults(const struct legacy_set *set, const struct legacy_documents *previous)
-{
-    size_t count = 0;
-    size_t old_count = 0;
-    const struct legacy_file_state *files = legacy_set_files(set, &count);
-    const struct legacy_file_state *old =
-        previous ? legacy_set_files(legacy_documents_set(previous), &old_count) : NULL;
-    for (size_t i = 0, j = 0; i < count; i++) {
-        while (j < old_count && strcmp(old[j].name, files[i].name) < 0)
-            j++;
-        bool known = j < old_count && strcmp(old[j].name, files[i].name) == 0;
-        const char *before = known ? old[j].fault : "";
-        if (strcmp(before, files[i].fault) == 0)
-            continue;
-        if (files[i].fault[0])
-            log_event(LOG_WARN, "legacy.file_bad",
-                      LOG_FIELDS(log_str("file", files[i].name), log_bool("served", files[i].state == LEGACY_STALE),
-                                 log_str("error", files[i].fault)));
-        else
-            log_event(LOG_INFO, "legacy.file_good", LOG_FIELDS(log_str("file", files[i].name)));
-    }
-}
-
 /* On the loader's thread. */
 static void on_legacy_set(void *arg, struct legacy_set *set)
 {
     struct server *server = arg;
     (void)pthread_mutex_lock(&server->legacy_lock);
-    log_file_faults(set, server->legacy);
+    legacy_faults_log(set, server->legacy ? legacy_documents_set(server->legacy) : NULL);
     give_legacy(server, legacy_documents_new(set, server->legacy, snapshot_settings(server->legacy_snapshot)));
     (void)pthread_mutex_unlock(&server->legacy_lock);
 }
@@ -580,11 +558,15 @@ void server_free(struct server *server)
     /* It posts to the workers, so it must be gone before they are; until now they might have asked it for something. */
     flag_keeper_stop(server->flags);
     for (unsigned i = 0; i < server->worker_count; i++)
+        if (server->workers[i])
+            worker_join(server->workers[i]);
+    /* Nobody gives these work any more, and they post what they finish to the workers. */
+    event_lanes_stop(server->company.lanes);
+    offload_stop(server->company.offload);
+    for (unsigned i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     shadow_free(server->shadow);
     fallback_watch_destroy(&server->fallback);
-    event_lanes_stop(server->company.lanes);
-    offload_stop(server->company.offload);
     legacy_documents_unref(server->legacy);
     snapshot_unref(server->legacy_snapshot);
     snapshot_unref(server->snapshot);

@@ -463,12 +463,18 @@ static void ignore(void *arg)
     (void)arg;
 }
 
+void worker_join(struct worker *worker)
+{
+    if (worker->started)
+        (void)pthread_join(worker->thread, NULL);
+    worker->started = false;
+}
+
 void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
-    if (worker->started)
-        (void)pthread_join(worker->thread, NULL);
+    worker_join(worker);
     if (worker->http)
         http_server_free(worker->http);
     worker->http = NULL;

@@ -152,3 +152,17 @@ def test_an_idle_server_ends_with_0(serve, dsn, number):
         client.get("/api/trades")
         server.process.send_signal(number)
         assert server.process.wait(PATIENCE_S) == 0
+
+
+
+def test_sigterm_waits_for_files_that_are_being_made(serve, folder):
+    """A large answer that is asked for again gets a file on another thread, which no request waits for."""
+    arena = os.path.join(folder, "large")
+    ctl("demo", arena, "--models", "5", "--hours", "8000", "--trades", "10")
+    server = serve(NOF0_READ="legacy", NOF0_LEGACY_DIR=arena)
+    with server.client() as client:
+        assert len(client.get("/api/account-totals").body) > 10 << 20
+        assert client.request("HEAD", "/api/account-totals").status == 200
+        server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE_S) == 0
+    server.stop()
