@@ -71,9 +71,11 @@ static void listen_on(struct reply *reply, uint16_t port)
     const struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1;
+    static const char reno[] = "reno"; /* unpaced, as nof0d does at loopback addresses */
     reply->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (reply->listener < 0 || setsockopt(reply->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         setsockopt(reply->listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        setsockopt(reply->listener, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof reno - 1) < 0 ||
         bind(reply->listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
         listen(reply->listener, BACKLOG) < 0)
         fail("cannot listen");

@@ -59,7 +59,8 @@ void http_server_drain(struct http_server *server, void (*done)(void *arg), void
 void http_server_free(struct http_server *server);
 
 /* A non-blocking TCP listener with SO_REUSEPORT (so that each worker has its own), SO_REUSEADDR and TCP_NODELAY. `host`
- * is an address, not a name. Port 0 takes a free one. Returns the descriptor or -1. *port receives the port in use. */
+ * is an address, not a name. Port 0 takes a free one. Returns the descriptor or -1. *port receives the port in use.
+ * At a loopback address its connections are not paced, whatever congestion control the system has. */
 int http_listen(const char *host, unsigned port, unsigned *actual_port, struct err *err);
 
 /* The request. Slices live until the reply is sent. */

@@ -1,6 +1,7 @@
 /* Time, numbers and the end: what happens to clients that are slow or too many, and when the server is to stop. */
 #include "server/http_testing.h"
 
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -282,6 +283,36 @@ static void ten_thousand_idle_connections_cost_little(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+static void congestion_control_of(const char *host, char name[16])
+{
+    struct err err = ERR_INIT;
+    unsigned port = 0;
+    int fd = http_listen(host, 0, &port, &err);
+    assert_true(fd >= 0);
+    socklen_t size = 16;
+    memset(name, 0, size);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void loopback_is_not_paced(void **state)
+{
+    (void)state;
+    char everywhere[16];
+    char loopback[16];
+    int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char own[16] = "";
+    socklen_t size = sizeof own;
+    assert_int_equal(getsockopt(plain, IPPROTO_TCP, TCP_CONGESTION, own, &size), 0);
+    assert_int_equal(close(plain), 0);
+    congestion_control_of("0.0.0.0", everywhere);
+    assert_string_equal(everywhere, own);
+    congestion_control_of("127.0.0.1", loopback);
+    assert_string_equal(loopback, "reno");
+    congestion_control_of("127.8.0.1", loopback);
+    assert_string_equal(loopback, "reno");
+}
+
 static void only_addresses_are_listened_on(void **state)
 {
     (void)state;
@@ -316,6 +347,7 @@ int main(void)
         cmocka_unit_test(draining_an_idle_server_ends_at_once),
         cmocka_unit_test(running_out_of_descriptors_does_not_spin),
         cmocka_unit_test(ten_thousand_idle_connections_cost_little),
+        cmocka_unit_test(loopback_is_not_paced),
         cmocka_unit_test(only_addresses_are_listened_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

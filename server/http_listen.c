@@ -24,6 +24,21 @@ static unsigned port_of(int fd)
     return ntohs(own.sin6_port);
 }
 
+/* Between programs of one machine there is no queue to be spared, so congestion control that paces (BBR) only takes
+ * time there: every pause is a timer, after which the client is woken once more. Accepted sockets inherit the
+ * listener's, and one that was paced once stays so. Reno is part of every kernel and free for all to choose. */
+static void send_unpaced(int fd, const struct sockaddr *address)
+{
+    static const char reno[] = "reno";
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    bool is_loopback = address->sa_family == AF_INET
+                           ? ntohl(v4->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
+                           : address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    if (is_loopback)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof reno - 1);
+}
+
 int http_listen(const char *host, unsigned port, unsigned *actual_port, struct err *err)
 {
     char service[16];
@@ -45,6 +60,8 @@ int http_listen(const char *host, unsigned port, unsigned *actual_port, struct e
             (void)close(fd);
         fd = -1;
     }
+    if (fd >= 0)
+        send_unpaced(fd, address->ai_addr);
     freeaddrinfo(address);
     if (fd >= 0 && actual_port)
         *actual_port = port_of(fd);
