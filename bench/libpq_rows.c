@@ -1,13 +1,16 @@
-/* libpq_rows DSN READ CONNECTIONS SECONDS MODEL MARKER PROVIDER: reads the rows of one endpoint over and over with
- * nothing but libpq, and prints what bench/load.h says. This is as fast as a client of Postgres gets: one blocking
- * thread a connection, the same statements as nof0d (repo/read_sql.h), prepared, in binary form, all of a read in one
- * pipelined round trip and one snapshot. Every value is looked at, none is kept. */
+/* libpq_rows DSN READ CONNECTIONS SECONDS MODEL MARKER PROVIDER [FILE]: reads the rows of one endpoint over and over
+ * with nothing but libpq, and prints what bench/load.h says. With FILE it also deflates the file's bytes after each
+ * read, as nof0d does for who waits: if FILE is the answer, no server that compresses one anew for each read gets
+ * beyond that. This is as fast as a client of Postgres gets: one blocking thread a connection, the same statements as
+ * nof0d (repo/read_sql.h), prepared, in binary form, all of a read in one pipelined round trip and one snapshot. Every
+ * value is looked at, none is kept. */
 #include "base/arena.h"
 #include "base/mem.h"
 #include "bench/load.h"
 #include "repo/decode.h"
 #include "repo/params.h"
 #include "repo/read_sql.h"
+#include "server/document.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +47,8 @@ struct job {
     const char *model;
     int64_t marker;
     const char *provider;
-    int64_t limit; /* < 0: none */
+    int64_t limit;       /* < 0: none */
+    struct buf deflated; /* what each read deflates; empty: nothing */
 };
 
 struct client {
@@ -132,6 +136,13 @@ static void look_at(struct client *client, const PGresult *result, size_t *bytes
     }
 }
 
+static void deflate_once(struct slice bytes)
+{
+    struct document *document = document_new((struct document_body){.bytes = bytes}, (struct document_tail){0});
+    document_compress_quickly(document);
+    document_unref(document);
+}
+
 static bool client_once(void *self, size_t *bytes, struct err *err)
 {
     struct client *client = self;
@@ -161,6 +172,8 @@ static bool client_once(void *self, size_t *bytes, struct err *err)
         }
         PQclear(result);
         if (result && status == PGRES_PIPELINE_SYNC) {
+            if (client->job->deflated.len)
+                deflate_once(buf_slice(&client->job->deflated));
             return true;
         }
         if (result && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
@@ -180,10 +193,25 @@ static const struct read *find_read(const char *name)
     return NULL;
 }
 
+static bool read_whole(const char *path, struct buf *out)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false;
+    size_t n;
+    do {
+        n = fread(buf_reserve(out, 1 << 16), 1, 1 << 16, file);
+        out->len += n;
+    } while (n);
+    bool good = !ferror(file);
+    (void)fclose(file);
+    return good && out->len;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
-        fprintf(stderr, "usage: libpq_rows DSN READ CONNECTIONS SECONDS MODEL MARKER PROVIDER\n");
+    if (argc != 8 && argc != 9) {
+        fprintf(stderr, "usage: libpq_rows DSN READ CONNECTIONS SECONDS MODEL MARKER PROVIDER [FILE]\n");
         return 2;
     }
     struct read_sql_set *set = read_sql_set_new();
@@ -198,6 +226,10 @@ int main(int argc, char **argv)
     };
     if (!job.read) {
         fprintf(stderr, "libpq_rows: no read is called %s\n", argv[2]);
+        return 2;
+    }
+    if (argc == 9 && !read_whole(argv[8], &job.deflated)) {
+        fprintf(stderr, "libpq_rows: %s cannot be read\n", argv[8]);
         return 2;
     }
     if (strcmp(job.read->name, "trades-page") == 0) {
@@ -219,5 +251,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "libpq_rows: %s: %s\n", argv[2], err.text);
     }
     read_sql_set_free(set);
+    buf_free(&job.deflated);
     return good ? 0 : 2;
 }

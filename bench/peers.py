@@ -10,7 +10,7 @@ import time
 
 from peers_herd import measure_herd
 from peers_misses import measure_misses
-from peers_parties import LOAD_CORE, Parties, Trouble, get, whole_reply
+from peers_parties import LOAD_CORE, Parties, Trouble, get, pinned, whole_reply
 from peers_redis import measure_redis
 from peers_stampede import measure_stampede
 
@@ -38,10 +38,10 @@ class Target:
                       f"not {self.status} and {self.size}")
 
 
-def measure(place, party, path, headers, connections=CONNECTIONS):
+def measure(place, party, path, headers, connections=CONNECTIONS, core=LOAD_CORE):
     """One sample: a dict of numbers."""
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{place.seconds}s",
-               "--timeout", "30s", "-s", f"{place.root}/bench/peers.lua"]
+    command = pinned(core, ["wrk", "-t1", f"-c{connections}", f"-d{place.seconds}s", "--timeout", "30s", "-s",
+                            f"{place.root}/bench/peers.lua"])
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     command.append(f"http://127.0.0.1:{party.port}{path}")

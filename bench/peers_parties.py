@@ -52,6 +52,11 @@ def metrics(port):
     return {name: float(number) for name, _, number in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 
 
+def pinned(core, command):
+    """The command on that core; None: on any."""
+    return command if core is None else ["taskset", "-c", str(core), *command]
+
+
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -73,9 +78,8 @@ class Party:
 
     def __init__(self, name, port, command, log, env=None, core=SERVER_CORE):
         self.name, self.port, self.log = name, port, log
-        pinned = ["taskset", "-c", str(core), *command]
         with open(log, "wb") as output:
-            self.process = subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            self.process = subprocess.Popen(pinned(core, command), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             env={**os.environ, **(env or {})})
 
     @property
@@ -148,7 +152,8 @@ class Parties:
         self.running.append(party)
         return party
 
-    def nof0d(self, read="legacy", offset=0, config=None, settings=None, name="nof0d"):
+    def nof0d(self, read="legacy", offset=0, config=None, settings=None, name="nof0d",
+              core=SERVER_CORE):
         """One worker, unless `settings`, further environment variables of etc/nof0.yaml, say otherwise. Several at once
         need names and offsets of their own."""
         place = self.place
@@ -157,7 +162,7 @@ class Parties:
         for unwanted in ("NOF0_POSTGRES_DSN", "NOF0_REDIS_URL"):
             env.setdefault(unwanted, "")
         command = [f"{place.build}/server/nof0d", "--config", config or f"{place.root}/etc/nof0.yaml"]
-        return self.start(name, offset, command, env=env).wait_for("/readyz")
+        return self.start(name, offset, command, env=env, core=core).wait_for("/readyz")
 
     def nginx(self, files, offset=1):
         """Serves `files` ({name: (plain, gzip)}) as a careful administrator would make it serve them."""

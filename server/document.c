@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "server/body_file.h"
 
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -119,36 +120,41 @@ static size_t deflate_flushed(struct slice body, int level, unsigned char *out, 
     return made;
 }
 
-/* As deflate_flushed, by ISA-L, which has 32 bit counts as well. */
+/* As deflate_flushed, by ISA-L, whose counts have 32 bits as well: each piece stands by itself. Level 1 takes three
+ * quarters of the time of level 2 for half a percent more bytes. */
 static size_t deflate_quickly(struct slice body, unsigned char *out, size_t room)
 {
-    enum { LEVEL = 2, PIECE = 1 << 30 };
+    enum { LEVEL = 1, PIECE = 1 << 30 };
     struct isal_zstream stream;
-    isal_deflate_init(&stream);
+    isal_deflate_stateless_init(&stream);
     stream.level = LEVEL;
-    stream.level_buf_size = ISAL_DEF_LVL2_DEFAULT;
-    stream.level_buf = mem_alloc(ISAL_DEF_LVL2_DEFAULT);
+    stream.level_buf_size = ISAL_DEF_LVL1_DEFAULT;
+    stream.level_buf = mem_alloc(ISAL_DEF_LVL1_DEFAULT);
     stream.gzip_flag = IGZIP_DEFLATE;
-    const unsigned char *in = (const unsigned char *)body.p;
-    size_t left = body.n;
+    stream.flush = FULL_FLUSH; /* ends with whole bytes, ready for what follows */
     size_t made = 0;
-    do {
-        size_t piece = left < PIECE ? left : PIECE;
-        left -= piece;
-        stream.flush = left ? NO_FLUSH : SYNC_FLUSH;
-        stream.next_in = (uint8_t *)(uintptr_t)in; /* it is only read */
+    for (size_t at = 0; at < body.n;) {
+        size_t piece = body.n - at < PIECE ? body.n - at : PIECE;
+        size_t space = room - made < UINT32_MAX ? room - made : UINT32_MAX;
+        stream.next_in = (uint8_t *)(uintptr_t)(body.p + at); /* it is only read */
         stream.avail_in = (uint32_t)piece;
-        in += piece;
-        do {
-            size_t space = room - made < PIECE ? room - made : PIECE;
-            stream.next_out = out + made;
-            stream.avail_out = (uint32_t)space;
-            (void)isal_deflate(&stream);
-            made += space - stream.avail_out;
-        } while (stream.avail_out == 0 && made < room);
-    } while (left);
+        stream.next_out = out + made;
+        stream.avail_out = (uint32_t)space;
+        if (isal_deflate_stateless(&stream) != COMP_OK || stream.avail_in) {
+            (void)fprintf(stderr, "nof0: ISA-L cannot deflate %zu bytes into %zu\n", piece, space);
+            abort();
+        }
+        made += space - stream.avail_out;
+        at += piece;
+    }
     free(stream.level_buf);
     return made;
+}
+
+/* ISA-L's is ten times as fast as zlib's. */
+static uint32_t crc_of(struct slice bytes)
+{
+    return crc32_gzip_refl(0, (const unsigned char *)bytes.p, bytes.n);
 }
 
 static void pack(struct document *document, int level)
@@ -163,7 +169,7 @@ static void pack(struct document *document, int level)
     memcpy(packed->bytes, header, sizeof header);
     unsigned char *out = packed->bytes + GZIP_HEADER;
     packed->n = GZIP_HEADER + (level ? deflate_flushed(body, level, out, room) : deflate_quickly(body, out, room));
-    packed->body_crc = (uint32_t)crc32_z(0, (const unsigned char *)body.p, body.n);
+    packed->body_crc = crc_of(body);
     packed_unref(document->packed);
     document->packed = mem_realloc(packed, sizeof *packed + packed->n);
 }
@@ -187,7 +193,7 @@ bool document_set_gzip(struct document *document, struct slice gzip)
     atomic_init(&packed->references, 1);
     atomic_init(&packed->file, -1);
     packed->n = gzip.n;
-    packed->body_crc = (uint32_t)crc32_z(0, (const unsigned char *)body.p, body.n);
+    packed->body_crc = crc_of(body);
     memcpy(packed->bytes, gzip.p, gzip.n);
     packed_unref(document->packed);
     document->packed = packed;
