@@ -6,11 +6,10 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 
 from peers_herd import measure_herd
 from peers_misses import measure_misses
-from peers_parties import LOAD_CORE, Parties, Trouble, get, pinned, whole_reply
+from peers_parties import LOAD_CORE, Parties, Trouble, check_answer, get, pinned, whole_reply
 from peers_redis import measure_redis
 from peers_stampede import measure_stampede
 
@@ -28,14 +27,7 @@ class Target:
         self.asked = (party, path, headers)
 
     def check(self):
-        """webdis may still hand out what wrk asked for and did not wait for: it gets more than one chance."""
-        for _ in range(5):
-            status, _, body = get(self.party.port, self.path, self.headers)
-            if status == self.status and len(body) == self.size:
-                return
-            time.sleep(0.2)
-        raise Trouble(f"{self.party.name} answers {self.path} {self.headers} with {status} and {len(body)} bytes, "
-                      f"not {self.status} and {self.size}")
+        check_answer(self.party, self.path, self.headers, self.status, self.size)
 
 
 def measure(place, party, path, headers, connections=CONNECTIONS, core=LOAD_CORE):

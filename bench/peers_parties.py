@@ -73,6 +73,22 @@ def wait_for_metric(party, name, good, seconds=30):
             raise Trouble(f"{party.name}: {name} stays {numbers.get(name)}")
 
 
+def check_answer(party, path, headers, status, size):
+    """The party answers so, with a body of that size. webdis may still hand out what wrk asked for and did not wait for: it
+    gets more than one chance."""
+    found = "nothing"
+    for _ in range(5):
+        try:
+            got, _, body = get(party.port, path, headers)
+            if got == status and len(body) == size:
+                return
+            found = f"{got} and {len(body)} bytes"
+        except http.client.HTTPException as fault:
+            found = str(fault)
+        time.sleep(0.2)
+    raise Trouble(f"{party.name} answers {path} {headers} with {found}, not {status} and {size} bytes")
+
+
 class Party:
     """One running server program."""
 

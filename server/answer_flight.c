@@ -9,6 +9,12 @@
 /* So much of each is about a millisecond of one core, or less. What is larger is compressed in haste first. */
 enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024 };
 
+/* In the flags of a value in Redis: compressed in haste, and one that is compressed well follows. */
+enum { VALUE_IS_QUICK = 1 };
+
+/* For so long somebody else's hasty one will do before Redis is looked at again. */
+enum { QUICK_FRESH_MS = 1000 };
+
 struct flight {
     struct answer_cache *cache;
     struct arena *arena; /* the flight itself lies in it */
@@ -121,6 +127,7 @@ static void store(struct flight *flight, const struct kept *kept, int64_t now_ms
     const struct document_value value = {.version = kept->version,
                                          .stale_ms = ttl_ms,
                                          .built_ms = kept->made_ms,
+                                         .flags = kept->is_quick ? VALUE_IS_QUICK : 0,
                                          .etag = slice_of(document_etag(document)),
                                          .body = document_body(document),
                                          .gzip = document_gzip(document)};
@@ -305,7 +312,9 @@ static struct kept *kept_of_value(const struct flight *flight, const struct docu
         document_unref(document);
         return NULL;
     }
-    return kept_new(document, value->version, value->built_ms);
+    struct kept *kept = kept_new(document, value->version, value->built_ms);
+    kept->is_quick = value->flags & VALUE_IS_QUICK;
+    return kept;
 }
 
 static void claim(struct flight *flight);
@@ -318,7 +327,10 @@ static bool land_found(struct flight *flight, const struct cache_found *found)
         return false;
     int64_t now_ms = cache->config.mono_ms();
     bool fresh = found->judgement == CACHE_FRESH;
-    int64_t fresh_until_ms = fresh ? now_ms + found->fresh_left_ms : now_ms;
+    int64_t fresh_left_ms = found->fresh_left_ms;
+    if (kept->is_quick && fresh_left_ms > QUICK_FRESH_MS)
+        fresh_left_ms = QUICK_FRESH_MS;
+    int64_t fresh_until_ms = fresh ? now_ms + fresh_left_ms : now_ms;
     keep(flight, kept, fresh_until_ms, now_ms + found->stale_left_ms);
     const struct answer_outcome outcome = {.kept = kept};
     cache->counts.redis_hits += fresh;

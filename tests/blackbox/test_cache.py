@@ -185,3 +185,35 @@ def test_switched_off(serve, folder, database, demo, redis_server):
 def test_an_import_without_redis_is_still_good(database, demo):
     result = ctl("import", "--quiet", demo, dsn=database, NOF0_REDIS_URL="unix:///nowhere/redis.sock")
     assert result.err.count("\n") == 1 and "not told" in result.err, repr(result)
+
+
+def test_what_was_compressed_in_haste_stays_nowhere(serve, folder, database, redis_server):
+    """A server that takes an answer from Redis while another one still compresses it well comes to the good one soon."""
+    arena = f"{folder}/long"
+    ctl("demo", arena, "--models", "5", "--hours", "1500", "--trades", "10")
+    ctl("import", "--quiet", arena, dsn=database)
+    config = write_config(folder, "haste.yaml", ttl__medium_s=600, cache__rebuild_wait_ms=60000)
+    servers = [serve(config=config, NOF0_POSTGRES_DSN=database, NOF0_REDIS_URL=redis_server.url, NOF0_WORKERS=1)
+               for _ in range(2)]
+    for server in servers:
+        heard(server)
+    sizes = [None, None]
+
+    def ask(number):
+        reply = servers[number].get("/api/account-totals", Accept_Encoding="gzip")
+        assert reply.status == 200
+        sizes[number] = len(reply.body)
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    in_haste = max(sizes)
+
+    def all_good():
+        for number in range(2):
+            ask(number)
+        return max(sizes) < in_haste * 0.95
+    wait_until(all_good, PATIENCE_S, "the well compressed one everywhere")
+    rebuilds = sum(settled(server, "nof0_cache_rebuilds_total") for server in servers)
+    assert rebuilds == 1
