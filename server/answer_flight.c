@@ -248,7 +248,7 @@ static void make(void *arg)
     if (!flight->document || !flight->compress ||
         (int64_t)document_body(flight->document).n < flight->compression_min_bytes)
         return;
-    flight->is_quick = document_body(flight->document).n > INLINE_GZIP_BYTES;
+    flight->is_quick = document_body(flight->document).n > DOCUMENT_QUICK_MIN;
     if (flight->is_quick)
         document_compress_quickly(flight->document);
     else

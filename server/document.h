@@ -45,7 +45,8 @@ struct document *document_new_same(const struct document *same, struct document_
 void document_compress(struct document *document, int level);
 
 /* Makes a compressed form ten times as fast, and a fourth or half larger, than level 6: for who waits. Only before the
- * document is shared. */
+ * document is shared. For bodies above DOCUMENT_QUICK_MIN bytes; smaller ones zlib has done in 0.1 ms. */
+enum { DOCUMENT_QUICK_MIN = 8 * 1024 };
 void document_compress_quickly(struct document *document);
 
 /* Takes over a compressed form that document_compress once made of the same body (a copy of what document_gzip gave).

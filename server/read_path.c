@@ -8,7 +8,7 @@
 #include "server/reply.h"
 #include "server/rows_document.h"
 
-/* So much of each is about a millisecond of one core, or less: assembling rows, compressing JSON at level 6, and
+/* So much of each is about a millisecond of one core, or less: assembling rows, assembling and compressing them, and
  * looking through a legacy file by its index and copying what matches. */
 enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024, INLINE_LEGACY_BYTES = 4 * 1024 * 1024 };
 
@@ -142,7 +142,7 @@ static bool wants_compression(const struct read_job *job, const struct document 
 static void compress(void *arg)
 {
     struct read_job *job = arg;
-    if (document_body(job->document).n > INLINE_GZIP_BYTES)
+    if (document_body(job->document).n > DOCUMENT_QUICK_MIN)
         document_compress_quickly(job->document);
     else
         document_compress(job->document, job->gzip_level);
