@@ -168,8 +168,7 @@ class Parties:
         self.running.append(party)
         return party
 
-    def nof0d(self, read="legacy", offset=0, config=None, settings=None, name="nof0d",
-              core=SERVER_CORE):
+    def nof0d(self, read="legacy", offset=0, config=None, settings=None, name="nof0d", core=SERVER_CORE):
         """One worker, unless `settings`, further environment variables of etc/nof0.yaml, say otherwise. Several at once
         need names and offsets of their own."""
         place = self.place

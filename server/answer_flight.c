@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* So much of each is about a millisecond of one core, or less. What is larger is compressed in haste first. */
+/* So much of each, assembled or also compressed, is about a millisecond of one core, or less. */
 enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024 };
 
 /* In the flags of a value in Redis: compressed in haste, and one that is compressed well follows. */

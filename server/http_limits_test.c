@@ -311,6 +311,16 @@ static void loopback_is_not_paced(void **state)
     assert_string_equal(loopback, "reno");
     congestion_control_of("127.8.0.1", loopback);
     assert_string_equal(loopback, "reno");
+    struct err err = ERR_INIT;
+    unsigned port = 0;
+    int v6 = http_listen("::1", 0, &port, &err);
+    if (v6 < 0)
+        return; /* no IPv6 here */
+    assert_int_equal(close(v6), 0);
+    congestion_control_of("::1", loopback);
+    assert_string_equal(loopback, "reno");
+    congestion_control_of("::", everywhere);
+    assert_string_equal(everywhere, own);
 }
 
 static void only_addresses_are_listened_on(void **state)

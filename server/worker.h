@@ -63,7 +63,7 @@ int64_t worker_heartbeat_ms(const struct worker *worker);
 unsigned worker_index(const struct worker *worker);
 
 /* Waits for the thread, when it was started, to end; its loop must be over or about to be. Whoever posts to workers
- * must be gone between this and worker_free. */
+ * must be gone before worker_free. */
 void worker_join(struct worker *worker);
 /* Joins, then runs what is in the mailbox and frees. NULL is fine. */
 void worker_free(struct worker *worker);

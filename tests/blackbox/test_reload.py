@@ -154,7 +154,6 @@ def test_an_idle_server_ends_with_0(serve, dsn, number):
         assert server.process.wait(PATIENCE_S) == 0
 
 
-
 def test_sigterm_waits_for_files_that_are_being_made(serve, folder):
     """A large answer that is asked for again gets a file on another thread, which no request waits for."""
     arena = os.path.join(folder, "large")
