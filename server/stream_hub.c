@@ -196,24 +196,22 @@ void stream_deliver(void *arg, const struct cache_live_entry *entries, size_t co
         deliver_one(hub, &entries[i]);
 }
 
-/* Where the client stands, so that it can come again without having had an event: told once it is known, which is at
- * once but while a worker has not reached Redis for the first time. */
-static void put_place(struct buf *text, struct stream_client *client)
+/* The first words: from here on the client misses nothing. To one that begins at now they say where that is, so that it
+ * can come again without having had an event; it waits for them until this worker knows, which is longer than an instant
+ * only while the worker has not reached Redis for the first time. */
+static void greet(struct stream_client *client)
 {
     struct cache_live_id now;
     char id[CACHE_LIVE_ID_SIZE];
-    if (client->query.resumes || client->placed || !cache_live_position(client->hub->live, &now))
+    bool resumes = client->query.resumes;
+    if (client->greeted || (!resumes && !cache_live_position(client->hub->live, &now)))
         return;
-    buf_printf(text, "id: %s\n", cache_live_id_format(id, now));
-    client->placed = true;
-}
-
-/* The first words. */
-static void greet(struct stream_client *client)
-{
+    client->greeted = true;
+    client->live = !resumes;
     struct buf text = BUF_INIT;
     buf_printf(&text, ": connected\nretry: %d\n", RETRY_MS);
-    put_place(&text, client);
+    if (!resumes)
+        buf_printf(&text, "id: %s\n", cache_live_id_format(id, now));
     buf_append_char(&text, '\n');
     stream_send_text(client, buf_slice(&text));
     buf_free(&text);
@@ -225,20 +223,14 @@ static void on_known(void *arg)
     struct stream_client *client;
     LIST_FOREACH(client, &hub->clients, all)
     {
-        struct buf text = BUF_INIT;
-        put_place(&text, client);
-        if (text.len) {
-            buf_append_char(&text, '\n');
-            stream_send_text(client, buf_slice(&text));
-        }
-        buf_free(&text);
+        greet(client);
     }
 }
 
 static void begin(struct stream_hub *hub, struct http_request *request, const struct stream_query *query)
 {
     struct stream_client *client = mem_zalloc(sizeof *client);
-    *client = (struct stream_client){.hub = hub, .request = request, .query = *query, .live = !query->resumes};
+    *client = (struct stream_client){.hub = hub, .request = request, .query = *query, .quiet_ms = clock_mono_ms()};
     const struct http_stream stream = {on_room, on_gone, on_drain, client};
     LIST_INSERT_HEAD(&hub->clients, client, all);
     TAILQ_INSERT_TAIL(&hub->quiet, client, quiet);

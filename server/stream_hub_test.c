@@ -1,4 +1,6 @@
-/* The hub without Redis: entries come from the test. What Redis has a part in is tests/blackbox/test_stream.py's. */
+/* The hub with an empty Redis, which says where the stream is; entries come from the test. What else Redis has a part in
+ * is tests/blackbox/test_stream.py's. */
+#include "cache/redis_rig_testing.h"
 #include "server/http_testing.h"
 #include "server/stream_internal.h"
 
@@ -9,6 +11,7 @@ struct more {
     struct stream_shared shared;
     struct stream_hub *hub;
     uint64_t row;
+    struct rig redis;
 };
 
 /* "/entry?topic" makes one that concerns model m, "/batch" many, large ones at once. */
@@ -42,12 +45,15 @@ static void set_text(char **field, const char *text)
     assert_non_null(*field);
 }
 
-static struct test_server *start(int64_t most_clients)
+static struct test_server *start_with(int64_t most_clients, bool redis)
 {
     struct more *more = calloc(1, sizeof *more);
     assert_non_null(more);
+    rig_make(&more->redis);
+    if (redis)
+        rig_start(&more->redis);
     more->settings = settings_default();
-    set_text(&more->settings->redis_url, "unix:///nonexistent/redis.sock");
+    set_text(&more->settings->redis_url, more->redis.url);
     more->settings->stream_max_clients = most_clients;
     more->settings->stream_max_pending_bytes = 100000;
     struct test_server *server = test_server_new(test_limits(), handle);
@@ -59,6 +65,11 @@ static struct test_server *start(int64_t most_clients)
     return server;
 }
 
+static struct test_server *start(int64_t most_clients)
+{
+    return start_with(most_clients, true);
+}
+
 static void stop(struct test_server *server)
 {
     struct more *more = server->more;
@@ -67,19 +78,32 @@ static void stop(struct test_server *server)
     stream_hub_free(more->hub);
     assert_int_equal(atomic_load(&more->shared.clients), 0);
     settings_free(more->settings);
+    rig_end(&more->redis);
     free(more);
     server->http = NULL;
     test_server_free(server);
 }
 
-static int listen_to(const struct test_server *server, const char *text)
+static int ask(const struct test_server *server, const char *text)
 {
     int fd = test_connect(server);
     struct test_reply reply;
     test_send_str(fd, text);
     test_read_head(fd, &reply);
     assert_int_equal(reply.status, 200);
-    /* Where the stream is was never known, so there is no id. */
+    return fd;
+}
+
+static int listen_to(const struct test_server *server, const char *text)
+{
+    int fd = ask(server, text);
+    test_expect_chunk(fd, ": connected\nretry: 2000\nid: 0-0\n\n");
+    return fd;
+}
+
+static int come_again(const struct test_server *server, const char *text)
+{
+    int fd = ask(server, text);
     test_expect_chunk(fd, ": connected\nretry: 2000\n\n");
     return fd;
 }
@@ -93,13 +117,14 @@ static void make(int control, const char *text, const char *answer)
 static void entries_go_to_those_who_want_them(void **state)
 {
     (void)state;
+    rig_needs_server();
     struct test_server *server = start(10);
     int control = test_connect(server);
     make(control, GET("/entry?trades"), "none");
     int all = listen_to(server, GET("/api/stream"));
     int trades = listen_to(server, GET("/api/stream?topics=trades&model_id=m"));
     int other = listen_to(server, GET("/api/stream?model_id=n"));
-    int resumes = listen_to(server, GET("/api/stream?last_event_id=0-0"));
+    int resumes = come_again(server, GET("/api/stream?last_event_id=1-0"));
     make(control, GET("/entry?prices"), "ok");
     make(control, GET("/entry?nonsense"), "ok");
     make(control, GET("/entry?trades"), "ok");
@@ -116,9 +141,29 @@ static void entries_go_to_those_who_want_them(void **state)
     stop(server);
 }
 
+static void who_comes_before_the_place_is_known_waits_for_the_greeting(void **state)
+{
+    (void)state;
+    rig_needs_server();
+    struct test_server *server = start_with(10, false);
+    int client = ask(server, GET("/api/stream"));
+    int control = test_connect(server);
+    make(control, GET("/entry?trades"), "ok");
+    struct more *more = server->more;
+    rig_start(&more->redis);
+    /* The entry was before it. */
+    test_expect_chunk(client, ": connected\nretry: 2000\nid: 0-0\n\n");
+    make(control, GET("/entry?trades"), "ok");
+    test_expect_chunk(client, "id: 2-0\nevent: trades\ndata: abc\n\n");
+    (void)close(client);
+    (void)close(control);
+    stop(server);
+}
+
 static void draining_sends_clients_away(void **state)
 {
     (void)state;
+    rig_needs_server();
     struct test_server *server = start(10);
     int fd = listen_to(server, GET("/api/stream"));
     test_signal(server->drain_fd);
@@ -132,6 +177,7 @@ static void draining_sends_clients_away(void **state)
 static void a_client_that_does_not_read_is_dropped(void **state)
 {
     (void)state;
+    rig_needs_server();
     struct test_server *server = start(10);
     int control = test_connect(server);
     int quick = listen_to(server, GET("/api/stream?topics=prices"));
@@ -165,6 +211,7 @@ static void a_client_that_does_not_read_is_dropped(void **state)
 static void no_more_clients_than_allowed(void **state)
 {
     (void)state;
+    rig_needs_server();
     struct test_server *server = start(1);
     int one = listen_to(server, GET("/api/stream"));
     int two = test_connect(server);
@@ -184,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_go_to_those_who_want_them),
+        cmocka_unit_test(who_comes_before_the_place_is_known_waits_for_the_greeting),
         cmocka_unit_test(draining_sends_clients_away),
         cmocka_unit_test(a_client_that_does_not_read_is_dropped),
         cmocka_unit_test(no_more_clients_than_allowed),

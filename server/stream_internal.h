@@ -23,8 +23,8 @@ struct stream_client {
     struct cache_live_id seen; /* this and what is before it is not sent any more */
     uint64_t delivery;         /* the hub's last that it had a part in */
     size_t unread;             /* bytes that waited then */
-    bool live;                 /* gets what comes; else it catches up */
-    bool placed;               /* was told where it stands */
+    bool greeted;              /* had its first words */
+    bool live;                 /* gets what comes; else it is not greeted yet or catches up */
     bool waits;                /* for the next try to read what it missed */
     struct stream_fetch *fetch;
 };

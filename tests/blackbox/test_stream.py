@@ -1,9 +1,11 @@
 """The live stream: what is in Redis reaches every client that wants it, once and in order, whatever happens between."""
 import json
 import random
+import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
 
@@ -140,6 +142,22 @@ def test_silence_is_broken_by_comments(start):
         for _ in range(3):
             assert client.block() == {}
         assert client.comments == ["connected", "", "", ""]
+
+
+def test_connected_means_that_nothing_is_missed_from_then_on(serve, folder, demo, redis, redis_server):
+    """Also when Redis could not be reached yet: who comes before it can is greeted when the place is known."""
+    config = write_config(folder, redis__url=redis_server.url)
+    redis_server.process.send_signal(signal.SIGSTOP)
+    server = serve(config=config, NOF0_READ="legacy", NOF0_LEGACY_DIR=demo)
+    with ThreadPoolExecutor(8) as pool:
+        greeted = [pool.submit(Events, server) for _ in range(8)]
+        counted(server, "nof0_stream_clients", 8)
+        redis_server.process.send_signal(signal.SIGCONT)
+        for number, future in enumerate(as_completed(greeted), 1):
+            with future.result() as client:
+                add(redis, number)
+                begins = int(client.last.split("-")[0])
+                assert numbers(client.take(number - begins)) == list(range(begins + 1, number + 1))
 
 
 class Filler(threading.Thread):

@@ -25,7 +25,6 @@ class Events:
         self.status, self.headers = self.reply.status, self.reply.headers
         self.last = last  # as a browser keeps it
         self.comments, self.retry = [], None
-        self.greeted = False
         if self.status == 200:
             self.block()
             assert self.comments == ["connected"] and self.retry == "2000", (self.comments, self.retry)
