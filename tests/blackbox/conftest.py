@@ -97,6 +97,19 @@ def loaded(postgres, dataset):
     return dsn
 
 
+LOG_SHOWN = 20000  # bytes of a server's log behind a failure
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure is told with what the servers of its test had logged."""
+    report = (yield).get_result()
+    if report.failed and report.when == "call":
+        for programs in getattr(item, "funcargs", {}).values():
+            for server in programs.running if isinstance(programs, Programs) else ():
+                report.sections.append((f"the log of nof0d on port {server.port}", server.log()[-LOG_SHOWN:]))
+
+
 class Programs:
     """Starts servers and stops them all at the end, each with its checks."""
 

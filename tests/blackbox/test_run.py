@@ -36,6 +36,14 @@ class Place:
     def start(self, *arguments, **settings):
         return self("--detach", "--port", str(self.port), *arguments, **settings)
 
+    def start_in_front(self, *arguments):
+        """The process, a group of its own as a terminal makes one: it heeds Ctrl-C also when these tests, begun behind a
+        script, do not."""
+        return subprocess.Popen(self.prefix + [RUN, "--var", self.var, "--port", str(self.port), *arguments],
+                                env=environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, start_new_session=True,
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+
     def get(self, path):
         with Client("127.0.0.1", self.port) as client:
             return client.get(path)
@@ -287,9 +295,7 @@ def test_everything_killed_comes_back(place, demo):
 
 
 def test_ctrl_c_stops_what_was_started(place, demo):
-    process = subprocess.Popen([RUN, "--var", place.var, "--port", str(place.port), "--data", demo], env=environment(),
-                               cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               start_new_session=True)
+    process = place.start_in_front("--data", demo)
     try:
         wait_until(lambda: place.answers() and place.get("/readyz").status == 200, 300, "it is ready")
         pids = [place.pid(name) for name in ("nof0d", "postgres", "redis")]
@@ -305,9 +311,7 @@ def test_ctrl_c_stops_what_was_started(place, demo):
 
 def test_the_foreground_shows_warnings(place, demo):
     """Quiet when well; what the log warns of comes to the terminal."""
-    process = subprocess.Popen([RUN, "--var", place.var, "--port", str(place.port), "--data", demo], env=environment(),
-                               cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               start_new_session=True)
+    process = place.start_in_front("--data", demo)
     try:
         while b"Ctrl-C" not in process.stdout.readline():
             assert process.poll() is None, process.stderr.read()
