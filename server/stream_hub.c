@@ -197,8 +197,8 @@ void stream_deliver(void *arg, const struct cache_live_entry *entries, size_t co
 }
 
 /* The first words: from here on the client misses nothing. To one that begins at now they say where that is, so that it
- * can come again without having had an event; it waits for them until this worker knows, which is longer than an instant
- * only while the worker has not reached Redis for the first time. */
+ * can come again without having had an event; it waits for them until this worker knows, which is longer than an
+ * instant only while the worker has not reached Redis for the first time. */
 static void greet(struct stream_client *client)
 {
     struct cache_live_id now;

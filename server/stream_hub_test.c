@@ -1,5 +1,5 @@
-/* The hub with an empty Redis, which says where the stream is; entries come from the test. What else Redis has a part in
- * is tests/blackbox/test_stream.py's. */
+/* The hub with an empty Redis, which says where the stream is; entries come from the test. What else Redis has a part
+ * in is tests/blackbox/test_stream.py's. */
 #include "cache/redis_rig_testing.h"
 #include "server/http_testing.h"
 #include "server/stream_internal.h"
