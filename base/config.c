@@ -1,12 +1,11 @@
 #include "base/config.h"
 
 #include "base/config_row.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Enums are stored through an int, whatever the compiler made of their type. */
@@ -184,31 +183,15 @@ const char *config_environment(void *arg, const char *name)
     return getenv(name);
 }
 
-static bool read_file(const char *path, struct buf *content)
-{
-    enum { CHUNK = 65536, LONGEST = 1 << 20 };
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    size_t n;
-    do {
-        n = fread(buf_reserve(content, CHUNK), 1, CHUNK, file);
-        content->len += n;
-    } while (n == CHUNK && content->len <= LONGEST);
-    int failed = ferror(file) ? errno : 0;
-    (void)fclose(file);
-    errno = failed;
-    return !failed;
-}
-
 bool config_load(const struct config_table *table, const char *path, void *into, struct buf *faults)
 {
     struct buf content = BUF_INIT;
-    bool good = read_file(path, &content);
+    struct err err = ERR_INIT;
+    bool good = file_read(path, CONFIG_MAX_BYTES, &content, &err);
     if (good)
         good = config_parse(table, buf_slice(&content), path, config_environment, NULL, into, faults);
     else
-        buf_printf(faults, "%s: %s\n", path, strerror(errno));
+        buf_printf(faults, "%s\n", err.text);
     buf_free(&content);
     return good;
 }

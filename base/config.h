@@ -45,10 +45,13 @@ typedef const char *config_lookup(void *arg, const char *name);
 /* config_lookup on the process's environment; arg is ignored. */
 const char *config_environment(void *arg, const char *name);
 
+enum { CONFIG_MAX_BYTES = 1 << 20 };
+
 /* Fills `into` (table->size bytes, whatever they hold) from the text: a key that is missing gets its default. Appends
  * one line for each fault, "name:line: key: what": bad YAML (ends the reading), keys that no row has, keys twice, maps
  * or lists where a value belongs, wrong types, values out of range, environment variables that are not set. True when
- * there was none; otherwise `into` holds nothing that must be freed. An empty text is good. Longest text: 1 MiB. */
+ * there was none; otherwise `into` holds nothing that must be freed. An empty text is good. Longest text:
+ * CONFIG_MAX_BYTES. */
 bool config_parse(const struct config_table *table, struct slice yaml, const char *name, config_lookup *lookup,
                   void *lookup_arg, void *into, struct buf *faults);
 

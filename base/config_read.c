@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { CONFIG_MAX_BYTES = 1 << 20 };
-
 struct seen {
     char *path; /* owned */
     unsigned long line;

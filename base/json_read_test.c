@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/mem.h"
@@ -398,18 +399,6 @@ static void unescape_gives_the_text(void **state)
     buf_free(&out);
 }
 
-static struct slice read_whole(const char *path, struct buf *text)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return (struct slice){NULL, 0};
-    size_t n;
-    while ((n = fread(buf_reserve(text, 65536), 1, 65536, file)) > 0)
-        text->len += n;
-    (void)fclose(file);
-    return buf_slice(text);
-}
-
 /* Reading and writing gives a text that reads and writes to itself. */
 static void real_files_pass_and_come_back(void **state)
 {
@@ -430,7 +419,7 @@ static void real_files_pass_and_come_back(void **state)
         (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         struct buf text = BUF_INIT;
         struct err err = ERR_INIT;
-        cJSON *tree = json_parse(read_whole(path, &text), &err);
+        cJSON *tree = file_read(path, SIZE_MAX - 1, &text, &err) ? json_parse(buf_slice(&text), &err) : NULL;
         if (!tree)
             fail_msg("%s: %s", entry->d_name, err.text);
         struct buf once = BUF_INIT;

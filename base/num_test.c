@@ -1,4 +1,4 @@
-#include "base/buf.h"
+#include "base/file.h"
 #include "base/num.h"
 #include "base/num_powers.h"
 #include "base/testing.h"
@@ -230,14 +230,10 @@ static void real_data_reads_and_writes_exactly(void **state)
     for (struct dirent *entry; (entry = readdir(dir));) {
         char path[1024];
         (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        FILE *file = strstr(entry->d_name, ".json") ? fopen(path, "rb") : NULL;
-        if (!file)
+        if (!strstr(entry->d_name, ".json"))
             continue;
         struct buf text = BUF_INIT;
-        size_t n;
-        while ((n = fread(buf_reserve(&text, 65536), 1, 65536, file)) > 0)
-            text.len += n;
-        (void)fclose(file);
+        assert_true(file_read(path, SIZE_MAX - 1, &text, NULL));
         const char *at = buf_cstr(&text);
         while ((at = strpbrk(at, "-0123456789"))) {
             size_t length = strspn(at, "-+.eE0123456789");

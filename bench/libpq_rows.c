@@ -5,8 +5,10 @@
  * nof0d (repo/read_sql.h), prepared, in binary form, all of a read in one pipelined round trip and one snapshot. Every
  * value is looked at, none is kept. */
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "bench/load.h"
+#include "legacy/file.h"
 #include "repo/decode.h"
 #include "repo/params.h"
 #include "repo/read_sql.h"
@@ -193,21 +195,6 @@ static const struct read *find_read(const char *name)
     return NULL;
 }
 
-static bool read_whole(const char *path, struct buf *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false;
-    size_t n;
-    do {
-        n = fread(buf_reserve(out, 1 << 16), 1, 1 << 16, file);
-        out->len += n;
-    } while (n);
-    bool good = !ferror(file);
-    (void)fclose(file);
-    return good && out->len;
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 8 && argc != 9) {
@@ -228,8 +215,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "libpq_rows: no read is called %s\n", argv[2]);
         return 2;
     }
-    if (argc == 9 && !read_whole(argv[8], &job.deflated)) {
-        fprintf(stderr, "libpq_rows: %s cannot be read\n", argv[8]);
+    struct err err = ERR_INIT;
+    if (argc == 9 && !file_read(argv[8], (size_t)LEGACY_FILE_MAX, &job.deflated, &err)) {
+        fprintf(stderr, "libpq_rows: %s\n", err.text);
         return 2;
     }
     if (strcmp(job.read->name, "trades-page") == 0) {
@@ -245,7 +233,6 @@ int main(int argc, char **argv)
         .close = client_close,
         .arg = &job,
     };
-    struct err err = ERR_INIT;
     bool good = plan.threads && load_run(&plan, &err);
     if (!good) {
         fprintf(stderr, "libpq_rows: %s: %s\n", argv[2], err.text);

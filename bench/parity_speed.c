@@ -1,6 +1,8 @@
 /* parity_speed ENDPOINT LEFT RIGHT: how fast two files are compared by the endpoint's rules, and, beside it, parsed by
  * cJSON. Prints the differences, and MB (10^6 bytes of both texts) a second of processor time: comparing, parsing. */
+#include "base/file.h"
 #include "base/json_read.h"
+#include "legacy/file.h"
 #include "server/endpoints.h"
 
 #include <cjson/cJSON.h>
@@ -8,18 +10,6 @@
 #include <time.h>
 
 enum { LEAST_MS = 200 };
-
-static bool read_file(const char *path, struct buf *content)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false;
-    for (size_t n = 1; n > 0; content->len += n)
-        n = fread(buf_reserve(content, 1 << 16), 1, 1 << 16, file);
-    bool read = !ferror(file);
-    (void)fclose(file);
-    return read && json_check(buf_slice(content), NULL, NULL);
-}
 
 static double cpu_s(void)
 {
@@ -80,8 +70,13 @@ int main(int argc, char **argv)
         goto out;
     }
     for (int side = 0; side < 2; side++) {
-        if (!read_file(argv[2 + side], &content[side])) {
-            (void)fprintf(stderr, "parity_speed: %s is not there, or is no JSON\n", argv[2 + side]);
+        struct err err = ERR_INIT;
+        if (!file_read(argv[2 + side], (size_t)LEGACY_FILE_MAX, &content[side], &err)) {
+            (void)fprintf(stderr, "parity_speed: %s\n", err.text);
+            goto out;
+        }
+        if (!json_check(buf_slice(&content[side]), NULL, NULL)) {
+            (void)fprintf(stderr, "parity_speed: %s: is no JSON\n", argv[2 + side]);
             goto out;
         }
         pair.text[side] = buf_slice(&content[side]);

@@ -1,8 +1,8 @@
 #include "cli/rollout_plan.h"
 
-#include <errno.h>
+#include "base/file.h"
+
 #include <inttypes.h>
-#include <stdio.h>
 
 enum { READ_PREFIX_LENGTH = sizeof "read." - 1 };
 
@@ -39,20 +39,10 @@ enum flag rollout_flag_find(struct slice name)
 bool rollout_plan_load(const char *path, struct rollout_plan *plan, struct buf *faults)
 {
     struct buf content = BUF_INIT;
-    FILE *file = fopen(path, "re");
-    bool good = file != NULL;
-    while (good && content.len <= ROLLOUT_PLAN_BYTES) {
-        enum { CHUNK = 65536 };
-        size_t n = fread(buf_reserve(&content, CHUNK), 1, CHUNK, file);
-        content.len += n;
-        good = !ferror(file);
-        if (n < CHUNK)
-            break;
-    }
+    struct err err = ERR_INIT;
+    bool good = file_read(path, ROLLOUT_PLAN_BYTES, &content, &err);
     if (!good)
-        buf_printf(faults, "%s: %s\n", path, strerror(errno));
-    if (file)
-        (void)fclose(file);
+        buf_printf(faults, "%s\n", err.text);
     good = good && rollout_plan_parse(buf_slice(&content), path, plan, faults);
     buf_free(&content);
     return good;

@@ -16,7 +16,7 @@ bool capture_keep_read(struct capture_keep *keep, const struct target *target, s
 {
     struct err err = ERR_INIT;
     bool good =
-        capture_read_file(keep->dir, target->file, text, NULL, &err) &&
+        capture_read_file(keep->dir, target->file, text, &err) &&
         (capture_entry_holds(keep->state, target->entry) || capture_check(target->endpoint, buf_slice(text), &err));
     if (!good)
         buf_clear(text);
@@ -69,9 +69,9 @@ bool capture_keep_settle(struct capture_keep *keep, struct target *target, struc
     struct buf pending = BUF_INIT;
     struct buf before = BUF_INIT;
     struct err unread = ERR_INIT;
-    bool missing = false;
     put_pending_name(&name, target);
-    bool read = capture_read_file(keep->dir, name.data, &pending, &missing, &unread);
+    bool read = capture_read_file(keep->dir, name.data, &pending, &unread);
+    bool missing = !read && unread.code == ERR_NOT_FOUND;
     bool good = missing;
     if (!missing) {
         /* Without what the database has, there is nothing that it continues: the next answer is imported whole. */

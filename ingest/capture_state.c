@@ -1,13 +1,13 @@
 #include "ingest/capture_state.h"
 
+#include "base/file.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "ingest/digest.h"
+#include "legacy/file.h"
 #include "legacy/writer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,25 +35,13 @@ static void replace(char **text, const char *with)
     *text = fresh;
 }
 
-bool capture_read_file(const char *dir, const char *name, struct buf *bytes, bool *missing, struct err *err)
+bool capture_read_file(const char *dir, const char *name, struct buf *bytes, struct err *err)
 {
-    enum { PIECE = 256 * 1024 };
     struct buf path = BUF_INIT;
     buf_printf(&path, "%s/%s", dir, name);
-    int fd = open(buf_cstr(&path), O_RDONLY | O_CLOEXEC);
-    ssize_t n = -1;
-    if (missing)
-        *missing = fd < 0 && errno == ENOENT;
-    if (fd >= 0) {
-        while ((n = read(fd, buf_reserve(bytes, PIECE), PIECE)) > 0 || (n < 0 && errno == EINTR))
-            bytes->len += n > 0 ? (size_t)n : 0;
-    }
-    if (n < 0)
-        err_set_errno(err, errno, "%s", path.data);
-    if (fd >= 0)
-        (void)close(fd);
+    bool good = file_read(buf_cstr(&path), (size_t)LEGACY_FILE_MAX, bytes, err);
     buf_free(&path);
-    return n == 0;
+    return good;
 }
 
 static char *digest(struct slice bytes)
@@ -161,8 +149,7 @@ static void verify(struct capture_state *state, struct capture_entry *entry)
     struct err ignored = ERR_INIT;
     buf_printf(&name, "%s.json", entry->name);
     sign(state, entry);
-    char *found =
-        capture_read_file(state->dir, buf_cstr(&name), &bytes, NULL, &ignored) ? digest(buf_slice(&bytes)) : NULL;
+    char *found = capture_read_file(state->dir, buf_cstr(&name), &bytes, &ignored) ? digest(buf_slice(&bytes)) : NULL;
     if (!found || strcmp(found, entry->digest) != 0)
         forget(state, entry);
     free(found);
@@ -178,7 +165,7 @@ struct capture_state *capture_state_load(const char *dir, const char *from, cons
     state->database = copy(database);
     struct buf text = BUF_INIT;
     struct err ignored = ERR_INIT;
-    if (capture_read_file(dir, state_name, &text, NULL, &ignored)) {
+    if (capture_read_file(dir, state_name, &text, &ignored)) {
         cJSON *tree = json_parse(buf_slice(&text), &ignored);
         read_entries(state, tree);
         cJSON_Delete(tree);

@@ -46,8 +46,8 @@ void capture_entry_ingested(struct capture_state *state, struct capture_entry *e
 /* Writes .capture.json if something changed since it was read or written. */
 bool capture_state_save(struct capture_state *state, struct err *err) MUST_CHECK;
 
-/* Appends a file's bytes; *missing (may be NULL) says that it is not there, which is a failure as well. */
+/* As file_read. */
 struct buf;
-bool capture_read_file(const char *dir, const char *name, struct buf *bytes, bool *missing, struct err *err) MUST_CHECK;
+bool capture_read_file(const char *dir, const char *name, struct buf *bytes, struct err *err) MUST_CHECK;
 
 #endif

@@ -330,7 +330,7 @@ static void real_files_come_out_as_they_are(void **state)
             fail_msg("%s", err.text);
         char file[700];
         (void)snprintf(file, sizeof file, "%s/%s.json", path, names[kind]);
-        struct buf text = file_read(file);
+        struct buf text = file_text(file);
         cJSON *expected = json_parse(buf_slice(&text), &err);
         assert_non_null(expected);
         const cJSON *time = cJSON_GetObjectItem(expected, "serverTime");

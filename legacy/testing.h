@@ -2,7 +2,7 @@
 #ifndef NOF0_LEGACY_TESTING_H
 #define NOF0_LEGACY_TESTING_H
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "base/testing.h"
 
 #include <dirent.h>
@@ -57,16 +57,10 @@ static inline void folder_age(const struct folder *folder, const char *name, lon
 }
 
 /* The file's bytes with a NUL behind them; free with buf_free. No bytes when there is no such file. */
-static inline struct buf file_read(const char *path)
+static inline struct buf file_text(const char *path)
 {
     struct buf text = BUF_INIT;
-    FILE *file = fopen(path, "rb");
-    if (file) {
-        size_t n;
-        while ((n = fread(buf_reserve(&text, 65536), 1, 65536, file)) > 0)
-            text.len += n;
-        (void)fclose(file);
-    }
+    (void)!file_read(path, SIZE_MAX - 1, &text, NULL);
     (void)buf_cstr(&text);
     return text;
 }

@@ -12,7 +12,7 @@ static void assert_content(const struct folder *folder, const char *name, struct
 {
     char path[256];
     folder_path(folder, name, path);
-    struct buf text = file_read(path);
+    struct buf text = file_text(path);
     assert_int_equal(text.len, expected.n);
     assert_memory_equal(text.data, expected.p, expected.n);
     buf_free(&text);
@@ -134,7 +134,7 @@ static int write_too_much(const struct folder *folder, const char *reason)
         return 4;
     char path[256];
     folder_path(folder, "a.json", path);
-    struct buf old = file_read(path);
+    struct buf old = file_text(path);
     bool kept = slice_is(buf_slice(&old), "old");
     buf_free(&old);
     return kept && folder_count(folder) == 1 ? 0 : 5;

@@ -5,9 +5,11 @@
  *                                                  LENGTH bytes from OFFSET on; it may be empty
  *
  * Answers each with a line: the list of differences, or {"error": "..."}. Files are read once. */
+#include "base/file.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "legacy/file.h"
 #include "server/endpoints.h"
 
 #include <stdio.h>
@@ -26,18 +28,6 @@ struct files {
     size_t count;
 };
 
-static bool read_file(const char *path, struct buf *content)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false;
-    for (size_t n = 1; n > 0; content->len += n)
-        n = fread(buf_reserve(content, 1 << 16), 1, 1 << 16, file);
-    bool read = !ferror(file);
-    (void)fclose(file);
-    return read;
-}
-
 static bool find_file(struct files *files, const char *path, struct slice *content)
 {
     for (size_t i = 0; i < files->count; i++) {
@@ -47,7 +37,7 @@ static bool find_file(struct files *files, const char *path, struct slice *conte
         }
     }
     struct buf read = BUF_INIT;
-    if (files->count == FILES_MOST || !read_file(path, &read)) {
+    if (files->count == FILES_MOST || !file_read(path, (size_t)LEGACY_FILE_MAX, &read, NULL)) {
         buf_free(&read);
         return false;
     }
