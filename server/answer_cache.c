@@ -77,6 +77,9 @@ void answer_cache_clear(struct answer_cache *cache)
 void answer_cache_apply(struct answer_cache *cache, const struct settings *settings, struct repo_reads *reads,
                         bool anew)
 {
+    bool packs_otherwise = cache->compression != settings->compression_enabled ||
+                           cache->compression_level != (int)settings->compression_level ||
+                           cache->compression_min_bytes != settings->compression_min_bytes;
     cache->reads = reads;
     cache->enabled = settings->cache_enabled;
     cache->compression = settings->compression_enabled;
@@ -89,7 +92,7 @@ void answer_cache_apply(struct answer_cache *cache, const struct settings *setti
     cache->rebuild_wait_ms = settings->cache_rebuild_wait_ms;
     if (anew)
         cache->generation++;
-    if (anew || !cache->enabled)
+    if (anew || packs_otherwise || !cache->enabled)
         answer_cache_clear(cache);
     size_t share = (size_t)settings->cache_local_bytes / (cache->config.workers ? cache->config.workers : 1);
     static const size_t unknown_most = 1U << 20;

@@ -100,6 +100,7 @@ struct answer_counts {
     uint64_t joined;       /* of the misses: waited for somebody else's */
     uint64_t redis_hits;   /* rebuilds that were not necessary, since Redis had the answer */
     uint64_t rebuilds;     /* reads of Postgres */
+    uint64_t unchanged;    /* of these, whose answer was the one in memory */
     uint64_t failures;     /* of these, without an answer */
     uint64_t evictions;    /* from memory, to make room */
     uint64_t entries;

@@ -36,6 +36,7 @@ struct flight {
     bool is_quick; /* the document is compressed in haste */
     int compression_level;
     int64_t compression_min_bytes;
+    struct document *known; /* what was in memory when the read began, if it is good for more; NULL */
     struct document *document;
     struct err err;
 };
@@ -59,6 +60,7 @@ static bool goes_to_redis(const struct flight *flight)
 static void flight_free(struct flight *flight)
 {
     struct answer_cache *cache = flight->cache;
+    document_unref(flight->known);
     arena_free(flight->arena);
     cache->under_way--;
     if (cache->ending && !cache->under_way && cache->ended) {
@@ -192,6 +194,18 @@ static void mind_a_new_count(struct flight *flight)
                          log_int("read", flight->version)));
 }
 
+/* What is in memory under the name, however old: when the data say the same as before, it goes on being the answer,
+ * with its compressed form and its files. One that was compressed in haste is not worth keeping. Borrowed; NULL: none.
+ */
+static struct document *in_memory(const struct flight *flight)
+{
+    struct cache_entry entry;
+    if (answer_cache_look(flight->cache, &flight->name, flight->query.kind, &entry) == CACHE_MISS)
+        return NULL;
+    const struct kept *kept = entry.document;
+    return kept->is_quick ? NULL : kept->document;
+}
+
 /* On an offload thread: the same bytes, compressed well. */
 static void refine(void *arg)
 {
@@ -224,6 +238,7 @@ static void finish_rows(struct flight *flight)
     keep_and_store(flight, kept);
     const struct answer_outcome outcome = {.kept = kept};
     land(flight, &outcome);
+    cache->counts.unchanged += kept->document == flight->known;
     bool go_on = kept->is_quick;
     if (go_on)
         flight->document = document_ref(kept->document);
@@ -245,8 +260,16 @@ static void make(void *arg)
     struct flight *flight = arg;
     flight->document = rows_document(flight->endpoint, &flight->query, flight->answer, &flight->err);
     flight->answer = NULL;
-    if (!flight->document || !flight->compress ||
-        (int64_t)document_body(flight->document).n < flight->compression_min_bytes)
+    if (!flight->document)
+        return;
+    bool packs = flight->compress && (int64_t)document_body(flight->document).n >= flight->compression_min_bytes;
+    if (flight->known && document_is_compressed(flight->known) == packs &&
+        document_says(flight->known, document_body(flight->document))) {
+        document_unref(flight->document);
+        flight->document = document_ref(flight->known);
+        return;
+    }
+    if (!packs)
         return;
     flight->is_quick = document_body(flight->document).n > DOCUMENT_QUICK_MIN;
     if (flight->is_quick)
@@ -291,6 +314,8 @@ static void read_rows(struct flight *flight)
     flight->compression_level = cache->compression_level;
     flight->compression_min_bytes = cache->compression_min_bytes;
     flight->losses = atomic_load(&cache->config.shared->floors.losses);
+    struct document *known = in_memory(flight);
+    flight->known = known ? document_ref(known) : NULL;
     cache->reads->read(cache->reads, &flight->query, on_rows, flight);
 }
 
@@ -304,6 +329,10 @@ static void free_bytes(void *arg)
 /* NULL when the value is none of ours. */
 static struct kept *kept_of_value(const struct flight *flight, const struct document_value *value)
 {
+    struct document *known = in_memory(flight);
+    if (known && document_is_compressed(known) == (value->gzip.n > 0) && document_says(known, value->body) &&
+        slice_equal(slice_of(document_etag(known)), value->etag))
+        return kept_new(document_ref(known), value->version, value->built_ms);
     char *body = mem_strndup(value->body.p, value->body.n);
     struct document *document =
         document_new((struct document_body){{body, value->body.n}, free_bytes, body}, tail_of(flight->endpoint));

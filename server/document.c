@@ -227,6 +227,11 @@ struct slice document_body(const struct document *document)
     return document->body.bytes;
 }
 
+bool document_says(const struct document *document, struct slice body)
+{
+    return slice_equal(document->body.bytes, body);
+}
+
 bool document_is_compressed(const struct document *document)
 {
     return document->packed != NULL;

@@ -59,6 +59,8 @@ void document_unref(struct document *document);
 void document_release(void *document);
 
 struct slice document_body(const struct document *document);
+/* Whether its body is these bytes. */
+bool document_says(const struct document *document, struct slice body);
 bool document_is_compressed(const struct document *document);
 /* Header and deflate data; empty when there is no compressed form. */
 struct slice document_gzip(const struct document *document);

@@ -43,6 +43,7 @@ static const struct metric {
     {AT(answers.joined), "nof0_cache_joined_total", "", "Misses that waited for an answer somebody else was making.",
      false},
     {AT(answers.rebuilds), "nof0_cache_rebuilds_total", "", "Reads of Postgres for an answer to be kept.", false},
+    {AT(answers.unchanged), "nof0_cache_unchanged_total", "", "Of these, whose answer was the one in memory.", false},
     {AT(answers.failures), "nof0_cache_rebuild_failures_total", "", "Of these, without an answer.", false},
     {AT(answers.evictions), "nof0_cache_evictions_total", "", "Answers that left memory to make room.", false},
     {AT(answers.entries), "nof0_cache_entries", "", "Answers in memory.", true},
