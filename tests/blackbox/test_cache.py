@@ -192,7 +192,8 @@ def test_what_was_compressed_in_haste_stays_nowhere(serve, folder, database, red
     arena = f"{folder}/long"
     ctl("demo", arena, "--models", "5", "--hours", "1500", "--trades", "10")
     ctl("import", "--quiet", arena, dsn=database)
-    config = write_config(folder, "haste.yaml", ttl__medium_s=600, cache__rebuild_wait_ms=60000)
+    config = write_config(folder, "haste.yaml", ttl__medium_s=600, cache__rebuild_wait_ms=60000,
+                          redis__command_timeout_ms=60000)  # a slow Redis would have both make it
     servers = [serve(config=config, NOF0_POSTGRES_DSN=database, NOF0_REDIS_URL=redis_server.url, NOF0_WORKERS=1)
                for _ in range(2)]
     for server in servers:
