@@ -7,7 +7,7 @@
 
 enum { PIECE = 64 * 1024 };
 
-/* How much to ask for: all of a regular file and one byte more, which shows the end without another round. */
+/* How much to ask for first: all of a regular file and one byte more, in which the end shows without more memory. */
 static size_t piece_of(int fd)
 {
     struct stat status;
@@ -30,6 +30,7 @@ static bool read_from(int fd, const char *path, size_t most, struct buf *text, s
         if (n == 0)
             return true;
         text->len += (size_t)n;
+        piece = (size_t)n < piece ? piece - (size_t)n : PIECE;
         if (text->len - begin > most)
             return err_set(err, ERR_LIMIT, "%s: is longer than %zu bytes", path, most);
     }
