@@ -3,7 +3,8 @@
  *
  * - The newest statement (an event of the kind positions) says what the position is. Trades of the same model, symbol
  * and entry time with a later exit have closed their quantity of it since; when nothing is left it is closed.
- * - An imported position counts as stated when the last of the trades that were stored before ended, or at its entry.
+ * - An imported position counts as stated when the last of the trades that were stored before ended, or at its entry,
+ * or, when that is said to come yet, when it was stored: later statements and trades must have their turn.
  * - A position that is known from trades alone is closed; the first of them says how it began.
  * - Of a model and symbol only the position with the newest entry can be open. */
 #include "ingest/event_store.h"
@@ -15,7 +16,8 @@
 static const char state_imported[] =
     "UPDATE positions AS p SET stated_quantity = p.quantity, as_of_s = coalesce((SELECT max(t.exit_time_s)"
     " FROM trades AS t WHERE t.model_id = p.model_id AND t.symbol = p.symbol AND t.entry_ts_ms = p.entry_time_ms"
-    " AND t.id <> ALL($5::text[])), p.entry_time_s, p.entry_time_ms / 1000.0::double precision)"
+    " AND t.id <> ALL($5::text[])), least(coalesce(p.entry_time_s, p.entry_time_ms / 1000.0::double precision),"
+    " extract(epoch FROM p.updated_at)::double precision))"
     " FROM " TOUCHED " WHERE p.id = u.id AND p.as_of_s IS NULL AND p.status = 'open'";
 
 static const char state_from_trades[] =

@@ -162,6 +162,25 @@ static void an_imported_position_is_closed_by_a_trade(void **state)
     expect_row(bench, position_states, "a BTC closed 5 110, a ETH closed 1 -1, a ETH open 2 -1");
 }
 
+/* A clock elsewhere runs ahead: what comes after the import counts all the same. */
+static void an_imported_position_with_a_future_entry_is_changed(void **state)
+{
+    static const char closing[] =
+        "{\"id\":\"a_1\",\"model_id\":\"a\",\"symbol\":\"BTC\",\"side\":\"long\",\"entry_time\":"
+        "99000000000,\"exit_time\":97000000000,\"exit_price\":110,\"quantity\":2}";
+    struct event_bench *bench = fresh(state);
+    bench_put(&bench->bench, "positions.json",
+              SLICE("{\"accountTotals\":[{\"model_id\":\"a\",\"positions\":{\"BTC\":{\"entry_time\":99000000000,"
+                    "\"entry_price\":100.5,\"quantity\":5},\"ETH\":{\"entry_time\":99000000000,\"entry_price\":1,"
+                    "\"quantity\":1}}}]}"));
+    bench_import(&bench->bench, IMPORT_DONE);
+    event_expect(bench, EVENT_TRADES, closing, "accepted");
+    expect_row(bench, position_states, "a BTC open 3 -1, a ETH open 1 -1");
+    event_expect(bench, EVENT_POSITIONS, POSITION("a", "BTC", "99000000000", "4", "98000000000", ""), "accepted");
+    event_expect(bench, EVENT_POSITIONS, POSITION("a", "ETH", "99000000000", "2", "98000000000", ""), "accepted");
+    expect_row(bench, position_states, "a BTC open 4 -1, a ETH open 2 -1");
+}
+
 #define TOTAL(id, model, time, equity)                                                                                 \
     "{\"id\":\"" id "\",\"model_id\":\"" model "\",\"timestamp\":" time ",\"dollar_equity\":" equity                   \
     ",\"since_inception_hourly_marker\":1,\"positions\":{}}"
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(an_atomic_batch_is_stored_whole_or_not),
         cmocka_unit_test(positions_follow_statements_and_trades),
         cmocka_unit_test(an_imported_position_is_closed_by_a_trade),
+        cmocka_unit_test(an_imported_position_with_a_future_entry_is_changed),
         cmocka_unit_test(of_each_total_the_newest_is_shown),
         cmocka_unit_test(a_fill_brings_its_account_total),
         cmocka_unit_test(the_newest_tick_is_the_price),
