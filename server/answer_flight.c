@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-/* So much of each, assembled or also compressed, is about a millisecond of one core, or less. */
-enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024 };
-
 /* In the flags of a value in Redis: compressed in haste, and one that is compressed well follows. */
 enum { VALUE_IS_QUICK = 1 };
 
@@ -289,7 +286,7 @@ static void on_rows(void *arg, struct repo_answer *answer, const struct err *err
     flight->answer = answer;
     flight->version = answer->version;
     flight->is_unknown = answer->kind == READ_ANALYTICS_ONE && answer->analytics_count == 0;
-    if (answer->bytes > (flight->compress ? INLINE_GZIP_BYTES : INLINE_PLAIN_BYTES)) {
+    if (answer->bytes > (flight->compress ? OFFLOAD_COMPRESS_BYTES : OFFLOAD_ASSEMBLE_BYTES)) {
         offload_submit(flight->cache->config.offload, flight->cache->config.mailbox, make, finish_on_loop, flight);
         return;
     }

@@ -8,6 +8,9 @@
 
 struct offload;
 
+/* How many bytes of JSON a loop may assemble, or compress, itself: about a millisecond of one core, or less. */
+enum { OFFLOAD_ASSEMBLE_BYTES = 256 * 1024, OFFLOAD_COMPRESS_BYTES = 32 * 1024 };
+
 /* Starts `threads` threads. NULL with *err when the system gives none. */
 struct offload *offload_start(unsigned threads, struct err *err);
 

@@ -8,9 +8,8 @@
 #include "server/reply.h"
 #include "server/rows_document.h"
 
-/* So much of each is about a millisecond of one core, or less: assembling rows, assembling and compressing them, and
- * looking through a legacy file by its index and copying what matches. */
-enum { INLINE_PLAIN_BYTES = 256 * 1024, INLINE_GZIP_BYTES = 32 * 1024, INLINE_LEGACY_BYTES = 4 * 1024 * 1024 };
+/* As OFFLOAD_ASSEMBLE_BYTES, of a legacy file that is looked through by its index to copy what matches. */
+enum { SEARCH_BYTES = 4 * 1024 * 1024 };
 
 /* One read under way. Lives in the request's arena. */
 struct read_job {
@@ -180,7 +179,7 @@ static void build_and_finish(struct read_job *job, size_t bytes, size_t most)
     }
     build(job);
     if (job->document && wants_compression(job, job->document)) {
-        if (document_body(job->document).n > INLINE_GZIP_BYTES) {
+        if (document_body(job->document).n > OFFLOAD_COMPRESS_BYTES) {
             offload(job, compress);
             return;
         }
@@ -198,7 +197,7 @@ static void on_rows(void *arg, struct repo_answer *answer, const struct err *err
         return;
     }
     job->answer = answer;
-    build_and_finish(job, answer->bytes, job->gzip ? INLINE_GZIP_BYTES : INLINE_PLAIN_BYTES);
+    build_and_finish(job, answer->bytes, job->gzip ? OFFLOAD_COMPRESS_BYTES : OFFLOAD_ASSEMBLE_BYTES);
 }
 
 /* Whether the query can ask for a part of the file, which has to be looked for. */
@@ -234,7 +233,7 @@ static void read_legacy(struct read_job *job)
         return;
     }
     job->legacy = legacy_documents_ref(job->path->legacy);
-    build_and_finish(job, query_narrows(&job->query) ? whole_size(job) : 0, INLINE_LEGACY_BYTES);
+    build_and_finish(job, query_narrows(&job->query) ? whole_size(job) : 0, SEARCH_BYTES);
 }
 
 /* Whole answers under their plain paths, and small parts: a target may be spelled in any number of ways, and each one
