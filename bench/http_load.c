@@ -1,6 +1,6 @@
-/* http_load HOST PORT TARGET CONNECTIONS SECONDS [RATE]: asks for one target over kept connections, one request at a
- * time on each, RATE times a second over all of them or as fast as they are answered, and prints what bench/load.h
- * says. Every answer must be 200 with a Content-Length. */
+/* http_load HOST PORT TARGET CONNECTIONS SECONDS [RATE [TIMES]]: asks for one target over kept connections, one request
+ * at a time on each, RATE times a second over all of them or as fast as they are answered, and prints what bench/load.h
+ * says; the file TIMES receives how long the answers took. Every answer must be 200 with a Content-Length. */
 #include "base/mem.h"
 #include "bench/load.h"
 
@@ -115,23 +115,32 @@ static bool client_once(void *self, size_t *bytes, struct err *err)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6 && argc != 7) {
-        fprintf(stderr, "usage: http_load HOST PORT TARGET CONNECTIONS SECONDS [RATE]\n");
+    if (argc < 6 || argc > 8) {
+        fprintf(stderr, "usage: http_load HOST PORT TARGET CONNECTIONS SECONDS [RATE [TIMES]]\n");
         return 2;
     }
     struct target target = {argv[1], argv[2], argv[3]};
     struct load_plan plan = {
         .threads = (unsigned)strtoul(argv[4], NULL, 10),
         .seconds = strtod(argv[5], NULL),
-        .per_second = argc == 7 ? strtod(argv[6], NULL) : 0,
+        .per_second = argc >= 7 ? strtod(argv[6], NULL) : 0,
         .open = client_open,
         .once = client_once,
         .close = client_close,
         .arg = &target,
+        .times = argc == 8 ? fopen(argv[7], "we") : NULL,
     };
+    if (argc == 8 && !plan.times) {
+        fprintf(stderr, "http_load: %s: %s\n", argv[7], strerror(errno));
+        return 2;
+    }
     struct err err = ERR_INIT;
     if (!plan.threads || !load_run(&plan, &err)) {
         fprintf(stderr, "http_load: %s: %s\n", argv[3], err.text);
+        return 2;
+    }
+    if (plan.times && fclose(plan.times) != 0) {
+        fprintf(stderr, "http_load: %s: %s\n", argv[7], strerror(errno));
         return 2;
     }
     return 0;

@@ -103,9 +103,19 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One list of all threads' times, sorted. */
-static bool report(struct runner *runners, unsigned threads, struct err *err)
+static void write_times(FILE *out, const int64_t *sorted_us, size_t count)
 {
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && sorted_us[to] == sorted_us[from]; to++) {
+        }
+        fprintf(out, "%lld %zu\n", (long long)sorted_us[from], to - from);
+    }
+}
+
+/* One list of all threads' times, sorted. */
+static bool report(struct runner *runners, const struct load_plan *plan, struct err *err)
+{
+    unsigned threads = plan->threads;
     size_t count = 0;
     size_t bytes = 0;
     double rate = 0;
@@ -132,6 +142,9 @@ static bool report(struct runner *runners, unsigned threads, struct err *err)
     qsort(all, count, sizeof *all, by_value);
     printf("%.1f %lld %lld %zu %zu\n", rate, (long long)all[count / 2], (long long)all[count * 99 / 100], bytes / count,
            count);
+    if (plan->times) {
+        write_times(plan->times, all, count);
+    }
     free(all);
     return true;
 }
@@ -154,7 +167,7 @@ bool load_run(const struct load_plan *plan, struct err *err)
     for (unsigned i = 0; i < plan->threads; i++) {
         pthread_join(runners[i].thread, NULL);
     }
-    bool good = report(runners, plan->threads, err);
+    bool good = report(runners, plan, err);
     for (unsigned i = 0; i < plan->threads; i++) {
         free(runners[i].took_us);
     }

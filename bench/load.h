@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct load_plan {
     unsigned threads;
@@ -18,6 +19,7 @@ struct load_plan {
     bool (*once)(void *self, size_t *bytes, struct err *err);
     void (*close)(void *self);
     const void *arg;
+    FILE *times; /* NULL, or receives how long things took: "<us> <count>" a line, ascending */
 };
 
 /* Runs the plan and prints one line: "<per second> <median us> <99th percentile us> <bytes each> <count>". The first

@@ -50,7 +50,8 @@ def measure(place, party, path, headers, connections=CONNECTIONS, core=LOAD_CORE
     seconds = numbers["us"] / 1e6
     return {"rate": numbers["requests"] / seconds, "mb": numbers["bytes"] / seconds / 1e6,
             "p50": numbers["p50_us"] / 1e3, "p99": numbers["p99_us"] / 1e3,
-            "cpu": cpu * 1e6 / numbers["requests"], "requests": numbers["requests"], "errors": numbers["errors"]}
+            "cpu": cpu * 1e6 / numbers["requests"], "requests": numbers["requests"], "errors": numbers["errors"],
+            "times": numbers["times"]}
 
 
 def wanted(place, row):
