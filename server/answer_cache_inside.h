@@ -39,6 +39,11 @@ struct answer_cache {
     int64_t rebuild_wait_ms;
 };
 
+/* In the flags of a value in Redis: compressed in haste, and one that is compressed well follows, by who put it there,
+ * unless it is gone or has lost Redis. What is older than this (ms since the data were read) has been left, and is
+ * compressed well by whoever finds it. */
+enum { ANSWER_VALUE_IS_QUICK = 1, ANSWER_QUICK_LIFE_MS = 5000 };
+
 /* Takes the reference to the document. */
 struct kept *kept_new(struct document *document, int64_t version, int64_t made_ms);
 struct kept *kept_ref(struct kept *kept);

@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-/* In the flags of a value in Redis: compressed in haste, and one that is compressed well follows. */
-enum { VALUE_IS_QUICK = 1 };
-
 /* For so long somebody else's hasty one will do before Redis is looked at again. */
 enum { QUICK_FRESH_MS = 1000 };
 
@@ -126,7 +123,7 @@ static void store(struct flight *flight, const struct kept *kept, int64_t now_ms
     const struct document_value value = {.version = kept->version,
                                          .stale_ms = ttl_ms,
                                          .built_ms = kept->made_ms,
-                                         .flags = kept->is_quick ? VALUE_IS_QUICK : 0,
+                                         .flags = kept->is_quick ? ANSWER_VALUE_IS_QUICK : 0,
                                          .etag = slice_of(document_etag(document)),
                                          .body = document_body(document),
                                          .gzip = document_gzip(document)};
@@ -222,6 +219,13 @@ static void take_refined(void *arg)
     flight_free(flight);
 }
 
+/* The flight's last part: `kept` is landed. */
+static void refine_kept(struct flight *flight, const struct kept *kept)
+{
+    flight->document = document_ref(kept->document);
+    offload_submit(flight->cache->config.offload, flight->cache->config.mailbox, refine, take_refined, flight);
+}
+
 static void finish_rows(struct flight *flight)
 {
     struct answer_cache *cache = flight->cache;
@@ -236,14 +240,11 @@ static void finish_rows(struct flight *flight)
     const struct answer_outcome outcome = {.kept = kept};
     land(flight, &outcome);
     cache->counts.unchanged += kept->document == flight->known;
-    bool go_on = kept->is_quick;
-    if (go_on)
-        flight->document = document_ref(kept->document);
-    kept_unref(kept);
-    if (go_on)
-        offload_submit(cache->config.offload, cache->config.mailbox, refine, take_refined, flight);
+    if (kept->is_quick)
+        refine_kept(flight, kept);
     else
         flight_free(flight);
+    kept_unref(kept);
 }
 
 static void finish_on_loop(void *arg)
@@ -339,18 +340,19 @@ static struct kept *kept_of_value(const struct flight *flight, const struct docu
         return NULL;
     }
     struct kept *kept = kept_new(document, value->version, value->built_ms);
-    kept->is_quick = value->flags & VALUE_IS_QUICK;
+    kept->is_quick = value->flags & ANSWER_VALUE_IS_QUICK;
     return kept;
 }
 
 static void claim(struct flight *flight);
 
-static bool land_found(struct flight *flight, const struct cache_found *found)
+/* Who waits gets what Redis has. NULL, and nothing happens, when that is none of ours; else the caller's reference. */
+static struct kept *land_found(struct flight *flight, const struct cache_found *found)
 {
     struct answer_cache *cache = flight->cache;
     struct kept *kept = kept_of_value(flight, &found->value);
     if (!kept)
-        return false;
+        return NULL;
     int64_t now_ms = cache->config.mono_ms();
     bool fresh = found->judgement == CACHE_FRESH;
     int64_t fresh_left_ms = found->fresh_left_ms;
@@ -361,6 +363,31 @@ static bool land_found(struct flight *flight, const struct cache_found *found)
     const struct answer_outcome outcome = {.kept = kept};
     cache->counts.redis_hits += fresh;
     land(flight, &outcome);
+    return kept;
+}
+
+/* Whether nobody else is about to put a better compressed one in the place of this one. */
+static bool is_left_hasty(const struct answer_cache *cache, const struct kept *kept)
+{
+    return kept->is_quick && cache->compression && cache->config.wall_ms() - kept->made_ms > ANSWER_QUICK_LIFE_MS;
+}
+
+/* Ends the flight with what Redis has, which is fresh. False, and nothing happens, when that is none of ours. */
+static bool end_with_found(struct flight *flight, const struct cache_found *found)
+{
+    struct answer_cache *cache = flight->cache;
+    struct kept *kept = land_found(flight, found);
+    if (!kept)
+        return false;
+    if (is_left_hasty(cache, kept)) {
+        flight->version = kept->version;
+        flight->made_ms = kept->made_ms;
+        flight->began_ms = cache->config.mono_ms() + found->fresh_left_ms - answer_ttl_ms(cache, flight->endpoint);
+        flight->compression_level = cache->compression_level;
+        refine_kept(flight, kept);
+    } else {
+        flight_free(flight);
+    }
     kept_unref(kept);
     return true;
 }
@@ -368,10 +395,8 @@ static bool land_found(struct flight *flight, const struct cache_found *found)
 static void on_claim(void *arg, enum cache_claim what, const struct cache_found *found, const struct cache_token *token)
 {
     struct flight *flight = arg;
-    if (what == CACHE_CLAIM_FOUND && !is_outdated(flight) && land_found(flight, found)) {
-        flight_free(flight);
+    if (what == CACHE_CLAIM_FOUND && !is_outdated(flight) && end_with_found(flight, found))
         return;
-    }
     flight->token = *token;
     read_rows(flight);
 }
@@ -388,8 +413,10 @@ static bool land_stale(struct flight *flight, const struct cache_found *found)
 {
     struct answer_cache *cache = flight->cache;
     cache->counts.stale += single_flight_waiting(flight->single);
-    if (!land_found(flight, found))
+    struct kept *kept = land_found(flight, found);
+    if (!kept)
         return false;
+    kept_unref(kept);
     flight->single = single_flight_begin(cache->flights, flight->name.text);
     return true;
 }
@@ -398,10 +425,8 @@ static void on_found(void *arg, const struct cache_found *found)
 {
     struct flight *flight = arg;
     bool usable = !is_outdated(flight);
-    if (usable && found->judgement == CACHE_FRESH && land_found(flight, found)) {
-        flight_free(flight);
+    if (usable && found->judgement == CACHE_FRESH && end_with_found(flight, found))
         return;
-    }
     if (usable && found->judgement == CACHE_STALE && single_flight_waiting(flight->single) &&
         land_stale(flight, found) && !flight->single) {
         flight_free(flight); /* somebody has begun another one already */
