@@ -1,4 +1,4 @@
-"""Runs the cmocka programs of a build folder, two at a time, and counts their tests.
+"""Runs the cmocka programs of a build folder, two for each core at a time since many wait, and counts their tests.
 
 units.py BUILD_DIR [--match TEXT] [--without NAME]... [--first NAME]... [--counts FILE] [--prefix COMMAND]
 
@@ -62,7 +62,7 @@ def main():
     jobs.sort(key=lambda job: job[0] not in options.first)
     passed = failed = skipped = 0
     slowest = []
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
         for result in pool.map(lambda job: run(*job, options.prefix.split()), jobs):
             name, p, f, s, seconds, output = result
             passed, failed, skipped = passed + p, failed + f, skipped + s
