@@ -126,7 +126,9 @@ static bool report(struct runner *runners, const struct load_plan *plan, struct 
         }
         count += runners[i].count;
         bytes += runners[i].bytes;
-        rate += runners[i].measured_us ? (double)runners[i].count * 1e6 / (double)runners[i].measured_us : 0;
+        /* At a rate a thread may do few things, with as much rest behind each of them. */
+        double us = plan->per_second > 0 ? plan->seconds * 1e6 : (double)runners[i].measured_us;
+        rate += us > 0 ? (double)runners[i].count * 1e6 / us : 0;
     }
     if (!count) {
         return err_set(err, ERR_TIMEOUT, "nothing was done in the time given");

@@ -3,7 +3,7 @@
 fuzz.py BUILD_DIR [--match TEXT] [--counts FILE]
 
 Seeds are made here, the same for all: a bit of each language that nof0 reads. What a run learns stays in
-BUILD_DIR/corpus, so that the next one begins there. NOF0_FUZZ_SECONDS sets the time of each (default 4).
+BUILD_DIR/corpus, so that the next one begins there. NOF0_FUZZ_SECONDS sets the time of each (default 3).
 """
 import argparse
 import concurrent.futures
@@ -74,7 +74,7 @@ def main():
     parser.add_argument("--match", default="")
     parser.add_argument("--counts")
     options = parser.parse_args()
-    seconds = int(os.environ.get("NOF0_FUZZ_SECONDS", "4"))
+    seconds = int(os.environ.get("NOF0_FUZZ_SECONDS", "3"))
     seeds = os.path.join(options.build, "seeds")
     os.makedirs(seeds, exist_ok=True)
     for number, seed in enumerate(SEEDS):
