@@ -67,7 +67,7 @@ struct slice document_gzip(const struct document *document);
 /* A file that holds the body, or the compressed form, for a reply that the kernel sends without copying: for documents
  * that are sent again and again. Made on any thread, in up to some ms (server/body_file.h); nothing is made for fewer
  * than DOCUMENT_FILE_MIN bytes, for which copying is as cheap, nor twice. */
-enum { DOCUMENT_FILE_MIN = 32 * 1024 };
+enum { DOCUMENT_FILE_MIN = 16 * 1024 };
 void document_make_file(struct document *document, bool gzip);
 /* The file, which stays the document's; it may be longer than what it holds. -1 when none was made. */
 int document_file(const struct document *document, bool gzip);
