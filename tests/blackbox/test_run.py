@@ -350,6 +350,18 @@ def test_two_at_once(place, demo):
     assert place.answers()
 
 
+def test_a_folder_that_another_one_is_just_making(folder):
+    """The other ./run comes between two looks at the folder: that is played by an `ls` that makes what it makes."""
+    tools, var = os.path.join(folder, "tools"), os.path.join(folder, "just-made")
+    os.mkdir(tools)
+    os.mkdir(var)
+    with open(os.path.join(tools, "ls"), "w", encoding="ascii") as script:
+        script.write(f"#!/bin/sh\ntouch {var}/.nof0-var\nmkdir -p {var}/run\nexec /bin/ls \"$@\"\n")
+    os.chmod(os.path.join(tools, "ls"), 0o755)
+    Place(var)("--stop", PATH=f"{tools}:{os.environ['PATH']}")
+    assert os.path.exists(os.path.join(var, ".nof0-var"))
+
+
 def test_bad_data_is_told(place, demo, folder):
     bad = os.path.join(folder, "bad")
     shutil.copytree(demo, bad)
