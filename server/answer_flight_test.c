@@ -1,6 +1,8 @@
 /* How an answer is made: once for all who ask, in haste for who waits, and not again what is there. */
 #include "server/answer_cache_testing.h"
 
+#include <unistd.h>
+
 static void test_one_read_for_all_who_ask(void **state)
 {
     struct fixture *f = *state;
@@ -50,7 +52,7 @@ static void test_who_waits_gets_it_compressed_in_haste_and_others_well(void **st
         expect(&again, 7);
         if (!again.what.fresh_until_ms) {
             in_haste = gzip_size(&again);
-            (void)event_base_loop(f->base, EVLOOP_ONCE);
+            (void)usleep(200); /* not for an event: asking may have turned the loop to the last one */
         }
     } while (!again.what.fresh_until_ms);
     assert_true(again.what.fresh_until_ms == clock_ms + 60000);
