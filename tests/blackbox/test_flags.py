@@ -215,9 +215,12 @@ def test_watch(flags, folder):
     err = watch.end()
     assert "waiting for Postgres" in err and "Postgres is back" in err
 
+    # Neither the asker himself nor the watch that has just ended is the one that is to watch.
+    watching = ("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%WHERE id > $1 ORDER BY id%'"
+                " AND pid <> pg_backend_pid()")
+    wait_until(lambda: Postgres.query(watching, flags.dsn)[0][0] == 0, PATIENCE_S, "nobody watches")
     watch = Watch(flags, folder)
-    listening = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%WHERE id > $1 ORDER BY id%%'"
-    wait_until(lambda: Postgres.query(listening, flags.dsn)[0][0] == 1, PATIENCE_S, "it watches")
+    wait_until(lambda: Postgres.query(watching, flags.dsn)[0][0] == 1, PATIENCE_S, "it watches")
     flags("set", "switch.ingest", "off", "--reason", "too fast", "--actor", "ann")
     line = watch.lines(1)[0]
     assert line.endswith("Z  switch.ingest  (config) -> off, by ann: too fast")
